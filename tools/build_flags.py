@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Rebuild flags/xx/xx.gif from the PNG files of the npm package svg-country-flags.
+
+    npm pack svg-country-flags@1.2.10
+    tar xzf svg-country-flags-1.2.10.tgz
+    pip install pillow
+    python3 tools/build_flags.py package/png250px
+
+Mind to look at the result: python3 -m http.server shows one at /flags/br/br.gif.
+"""
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+PROJECT = Path(__file__).resolve().parent.parent
+COLORS = 256
+
+
+def convert(source: Path, target: Path) -> None:
+    """Write the PNG in source as a GIF in target, on a white ground."""
+    with Image.open(source) as png:
+        rgba = png.convert('RGBA')
+    ground = Image.new('RGBA', rgba.size, 'white')
+    flag = Image.alpha_composite(ground, rgba).convert('RGB')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    palette = Image.Quantize.MEDIANCUT
+    flag.quantize(COLORS, palette, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+def main(png_dir: Path) -> None:
+    """Convert one PNG for each code in country_codes.txt."""
+    codes = (PROJECT / 'country_codes.txt').read_text('ascii').lower().split()
+    for cc in codes:
+        convert(png_dir / f'{cc}.png', PROJECT / 'flags' / cc / f'{cc}.gif')
+    print(f'{len(codes)} flags written')
+
+
+if __name__ == '__main__':
+    if len(sys.argv) != 2:
+        sys.exit(f'usage: {sys.argv[0]} PNG_DIRECTORY')
+    main(Path(sys.argv[1]))
