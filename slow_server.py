@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Serve the flags slowly, and on request unreliably, to see how a client copes.
+
+    $ python3 slow_server.py
+    Serving flags at http://localhost:8001/flags
+    BR  1.873s  200
+    ZZ  0.624s  404
+
+A random delay precedes each response; with --error-rate, some responses are
+418 "I'm a teapot" (RFC 2324). The connection stays open after those and after 404.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import socketserver
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, NoReturn, TextIO
+
+PROJECT_DIR = Path(__file__).resolve().parent
+DEFAULT_HOST = 'localhost'
+DEFAULT_PORT = 8001
+MIN_DELAY = 0.5  # seconds
+MAX_DELAY = 5.0  # seconds
+IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
+BACKLOG = 1024  # connections that may wait to be accepted
+
+
+class Behavior(NamedTuple):
+    """How each request is treated: delays in seconds, rate of errors from 0 to 1."""
+
+    min_delay: float
+    max_delay: float
+    error_rate: float
+
+
+class SlowServer(ThreadingHTTPServer):
+    """Serves one directory, with a thread per connection."""
+
+    request_queue_size = BACKLOG
+
+    def __init__(
+        self, host: str, port: int, directory: Path, behavior: Behavior, log: TextIO | None
+    ) -> None:
+        """Listen at the first address of host; raise OSError if that cannot be done."""
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        self.address_family = family
+        self.directory = directory.resolve()
+        self.behavior = behavior
+        self.log = log
+        self.log_lock = threading.Lock()
+        super().__init__((str(address[0]), port), partial(SlowHandler, directory=str(directory)))
+
+    def server_bind(self) -> None:
+        """Skip the look-up of this host's full name: it may take seconds."""
+        socketserver.TCPServer.server_bind(self)
+
+    def record(self, **request: object) -> None:
+        """Append one finished request to the log file, if there is one."""
+        if self.log:
+            with self.log_lock:
+                print(json.dumps(request), file=self.log, flush=True)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell in one line what broke a connection, mostly the client hanging up."""
+        say(f'{client_address[0]}:{client_address[1]}  {sys.exc_info()[1]!r}')
+
+
+class SlowHandler(SimpleHTTPRequestHandler):
+    """Delays and spoils what SimpleHTTPRequestHandler answers."""
+
+    server: SlowServer
+    protocol_version = 'HTTP/1.1'
+    timeout = IDLE_TIMEOUT
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024  # headers and flag leave in one write
+
+    answering = False
+    status: int = HTTPStatus.OK
+
+    def do_GET(self) -> None:
+        """Answer with headers and content."""
+        self.respond(super().do_GET)
+
+    def do_HEAD(self) -> None:
+        """Answer with headers alone."""
+        self.respond(super().do_HEAD)
+
+    def respond(self, answer: Callable[[], None]) -> None:
+        """Wait, then let answer respond, or send an error in its place."""
+        start = time.time()
+        min_delay, max_delay, error_rate = self.server.behavior
+        delay = random.uniform(min_delay, max_delay)
+        time.sleep(delay)
+        self.answering = True
+        if random.random() < error_rate:
+            self.send_error(HTTPStatus.IM_A_TEAPOT)
+        else:
+            answer()
+        if {'content-length', 'transfer-encoding'} & {name.lower() for name in self.headers}:
+            self.close_connection = True  # a body that nobody reads must not pass for a request
+        self.wfile.flush()
+        self.answering = False
+        say(f'{flag_code(self.path)}  {delay:.3f}s  {self.status}')
+        self.server.record(
+            path=self.path,
+            status=self.status,
+            start=start,
+            end=time.time(),
+            delay=delay,
+            client_port=self.client_address[1],
+        )
+
+    def send_head(self) -> Any:
+        """Answer 404 for anything outside the directory, behind a symbolic link too."""
+        try:
+            path = Path(self.translate_path(self.path)).resolve()
+        except (ValueError, RuntimeError):  # bytes that no file name has; a loop of links
+            path = Path('/')
+        if not path.is_relative_to(self.server.directory):
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+        return super().send_head()
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Leave out the 'Connection: close' that send_error adds to every error.
+
+        Only after a malformed request is it unclear where the next one begins.
+        """
+        if not (self.answering and keyword == 'Connection'):
+            super().send_header(keyword, value)
+
+    def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
+        """Keep the status for the line that respond() prints."""
+        self.status = int(code)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Print what respond() does not: malformed requests and silent clients."""
+        if not self.answering:
+            say(f'{self.client_address[0]}:{self.client_address[1]}  {format % args}')
+
+
+def flag_code(path: str) -> str:
+    """Return the country code in the path of a flag; any other path as it is.
+
+    >>> flag_code('/flags/br/br.gif')
+    'BR'
+    """
+    directory, _, name = path.removesuffix('.gif').rpartition('/')
+    return name.upper() if name and directory.endswith(f'/{name}') else path
+
+
+def say(line: str) -> None:
+    """Print one whole line on stderr, control characters escaped."""
+    with suppress(OSError, ValueError):  # whoever read stderr may be gone
+        sys.stderr.write(line.encode('unicode_escape').decode('ascii') + '\n')
+
+
+def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], float]:
+    """Return an argparse type for numbers from low to high."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:  # also true for NaN
+            raise argparse.ArgumentTypeError(f'{text} is not between {low:g} and {high:g}')
+        return value
+
+    number.__name__ = kind.__name__
+    return number
+
+
+def existing_directory(text: str) -> Path:
+    """Be an argparse type for directories."""
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f'no such directory: {text!r}')
+    return path
+
+
+def process_args() -> argparse.Namespace:
+    """Read the command line; exit with status 2 if it makes no sense."""
+    parser = argparse.ArgumentParser(
+        description='Serve country flags, slowly.',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    seconds = in_range(0, 3600, float)
+    add('port', nargs='?', type=in_range(0, 65535, int), default=DEFAULT_PORT, help='0: any free')
+    add('--bind', metavar='ADDRESS', default=DEFAULT_HOST, help='listen at this address only')
+    add('--directory', metavar='DIR', type=existing_directory, default=PROJECT_DIR, help='serve it')
+    add('--error-rate', metavar='P', type=in_range(0, 1, float), default=0, help='share of 418')
+    add('--min-delay', metavar='S', type=seconds, help='shortest delay in seconds')
+    add('--max-delay', metavar='S', type=seconds, default=MAX_DELAY, help='longest delay')
+    add('--log', metavar='FILE', type=Path, help='write a line of JSON per request')
+    add('--until-eof', action='store_true', help='stop when standard input ends')
+    args = parser.parse_args()
+    if args.min_delay is None:
+        args.min_delay = min(MIN_DELAY, args.max_delay)
+    if args.min_delay > args.max_delay:
+        parser.error(f'--min-delay {args.min_delay:g} exceeds --max-delay {args.max_delay:g}')
+    return args
+
+
+def stop(*_: object) -> NoReturn:
+    """End at once, whatever the threads that serve clients are doing."""
+    os._exit(0)
+
+
+def stop_at_eof(stream: BinaryIO) -> None:
+    """End when the other end of stream is closed, be it by the death of its owner."""
+    stream.read()
+    stop()
+
+
+def main() -> None:
+    """Serve until SIGINT, SIGTERM or, with --until-eof, the end of standard input."""
+    args = process_args()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, stop)
+    behavior = Behavior(args.min_delay, args.max_delay, args.error_rate)
+    try:
+        log = args.log.open('w', encoding='utf-8') if args.log else None
+    except OSError as exc:
+        sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
+    try:
+        server = SlowServer(args.bind, args.port, args.directory, behavior, log)
+    except OSError as exc:
+        sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {exc.strerror}')
+    host = f'[{args.bind}]' if ':' in args.bind else args.bind
+    print(f'Serving flags at http://{host}:{server.server_address[1]}/flags', flush=True)
+    if args.until_eof:
+        threading.Thread(target=stop_at_eof, args=(sys.stdin.buffer,), daemon=True).start()
+    server.serve_forever()
+
+
+if __name__ == '__main__':
+    main()
