@@ -1,0 +1,213 @@
+"""End the work of many workers together: on Ctrl-C, on SIGTERM, or when one of them fails.
+
+Python runs signal handlers in the main thread only, and no exception reaches a thread that
+waits for a server. So nothing is raised from outside here. Whatever may wait for long is
+registered with `breakable`; a watcher thread breaks it off when it is overdue or when the
+program has to stop. From then on `breakable` refuses new work. The variants need no code of
+their own for this: their loops run to the end, only faster.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import inf
+from pathlib import Path
+
+PERIOD = 0.05  # seconds between two looks at what is waiting
+GRACE = 0.7  # seconds in which everything has to wind down after a signal
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+BROKEN_PIPE_STATUS = 128 + 13  # as shells report a program that SIGPIPE has ended
+
+
+class StoppedError(Exception):
+    """Raised by work that is refused or broken off because the program has to stop."""
+
+
+_waiting: dict[Callable[[], object], float] = {}  # how to break it off: when it is overdue
+_reason: signal.Signals | Exception | None = None  # why the program has to stop
+_last_words: Callable[[], object] | None = None  # for a run that does not wind down in time
+_running = False
+_wakeup_fd = -1
+_starting = threading.Lock()
+_ending = threading.Lock()  # taken by who ends the run: the main thread or the watcher
+
+
+@contextmanager
+def breakable(break_off: Callable[[], object], seconds: float = inf) -> Iterator[None]:
+    """Have break_off called, in another thread, when the block must not wait any longer.
+
+    That is after so many seconds, or when the program has to stop. In the second case the
+    block ends with StoppedError; if the program has to stop already, it does not even begin.
+    """
+    check()
+    _start_watcher()
+    _waiting[break_off] = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        del _waiting[break_off]
+        check()
+
+
+def check() -> None:
+    """Raise StoppedError if the program has to stop."""
+    if _reason:
+        raise StoppedError
+
+
+def stop(reason: signal.Signals | Exception) -> None:
+    """Break off what waits and refuse what comes; the first reason counts.
+
+    Does nothing outside of a run: there a failure is the caller's business alone.
+    """
+    global _reason
+    if _running and not _reason:
+        _reason = reason
+
+
+@contextmanager
+def stop_on_failure() -> Iterator[None]:
+    """Stop all other work when the block fails; also useful as a decorator."""
+    try:
+        yield
+    except StoppedError:
+        raise
+    except Exception as exc:
+        stop(exc)
+        raise
+
+
+def stop_signal() -> signal.Signals | None:
+    """Return the signal that the program has to stop for, if any."""
+    return _reason if isinstance(_reason, signal.Signals) else None
+
+
+@contextmanager
+def handled(last_words: Callable[[], object] | None = None) -> Iterator[None]:
+    """Make the block a run that signals and failures can stop, and end it in good order.
+
+    Raise SystemExit with 128 + its number after a signal, and the failure that made the
+    rest stop. Tell a run that cannot wind down, as in a DNS look-up, to say its last_words
+    and end. If whoever read standard output is gone, exit without a word.
+    """
+    global _running, _last_words
+    start_run()
+    _last_words = last_words or say_interrupted
+    failure: Exception | None = None
+    try:
+        yield
+        sys.stdout.flush()
+    except Exception as exc:
+        failure = _reason if isinstance(_reason, Exception) else exc
+    finally:
+        with _ending:
+            _running = False
+    if signum := stop_signal():
+        if failure:
+            say_interrupted()
+        raise SystemExit(128 + signum)
+    _end_run()
+    if isinstance(failure, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE_STATUS)
+    if failure:
+        raise failure
+
+
+def start_run() -> None:
+    """Let signals and failures stop this process from now on."""
+    global _running, _reason
+    _running, _reason = True, None
+    _start_watcher()
+    for signum in SIGNALS:
+        signal.signal(signum, _on_signal)
+    signal.set_wakeup_fd(_wakeup_fd, warn_on_full_buffer=False)
+    _mask_ctrl_c(True)  # also in all threads and processes that the run starts
+
+
+def say_interrupted() -> None:
+    """Print the one line that a user sees after Ctrl-C."""
+    print(f'{Path(sys.argv[0]).name}: interrupted', file=sys.stderr)
+
+
+def _on_signal(number: int, _frame: object) -> None:
+    stop(signal.Signals(number))
+
+
+def _mask_ctrl_c(masked: bool) -> None:
+    """Keep Ctrl-C from the calling thread, and from what it starts, or no longer do so."""
+    if sys.platform != 'win32':
+        how = signal.SIG_BLOCK if masked else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGINT})
+
+
+def _end_run() -> None:
+    """Treat signals as Python does by default."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _mask_ctrl_c(False)
+
+
+def _start_watcher() -> None:
+    """Start the watcher thread, unless this process has one."""
+    global _wakeup_fd
+    if _wakeup_fd < 0:
+        with _starting:
+            if _wakeup_fd < 0:
+                waker, woken = socket.socketpair()
+                waker.setblocking(False)
+                woken.settimeout(PERIOD)
+                threading.Thread(target=_watch, args=(waker, woken), daemon=True).start()
+                _wakeup_fd = waker.fileno()
+
+
+def _watch(_waker: socket.socket, woken: socket.socket) -> None:
+    """Look after what waits, several times per second and whenever a signal arrives."""
+    _mask_ctrl_c(False)
+    give_up_at = inf
+    while True:
+        now = time.monotonic()
+        for break_off, overdue_at in list(_waiting.items()):
+            if _reason or now >= overdue_at:
+                with suppress(OSError, RuntimeError):  # it has just ended by itself
+                    break_off()
+        if not (_running and stop_signal()):
+            give_up_at = inf
+        elif give_up_at == inf:
+            give_up_at = now + GRACE
+        elif now >= give_up_at:
+            _give_up()
+        with suppress(TimeoutError):
+            for number in woken.recv(64):  # signal.set_wakeup_fd sends them
+                if number in SIGNALS:
+                    stop(signal.Signals(number))
+
+
+def _give_up() -> None:
+    """End the process although some of its work cannot be broken off."""
+    with _ending:
+        if _running and (signum := stop_signal()):
+            if _last_words:
+                _last_words()
+            sys.stdout.flush()
+            os._exit(128 + signum)
+
+
+def _forget_parent() -> None:
+    """Undo in a forked process what its parent has set up for itself."""
+    global _wakeup_fd, _running, _reason
+    if _wakeup_fd >= 0:
+        _wakeup_fd, _running, _reason = -1, False, None
+        _waiting.clear()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_forget_parent)
