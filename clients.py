@@ -1,0 +1,115 @@
+"""HTTP clients for concurrent workers: one per thread, all over one TLS context.
+
+A client of its own keeps a worker's connection alive from one request to the next without
+waiting for others, and a TLS context takes longer to build than a flag to download.
+"""
+
+import socket
+import threading
+import weakref
+from contextlib import suppress
+from functools import cache
+from ssl import SSLContext
+from typing import Any
+
+import httpx
+
+import interrupts
+
+TIMEOUT = 6.1  # seconds for one request, more than the longest delay of slow_server.py
+LOOPBACK = ('all://localhost', 'all://127.0.0.1', 'all://[::1]')
+
+
+class Worker:
+    """A client, and the sockets it uses so that another thread can break off its request."""
+
+    def __init__(self) -> None:
+        """Open a client that has no connection yet."""
+        self.client = httpx.Client(**client_options())
+        self.sockets: list[socket.socket] = []
+        self.broken_off = False
+
+    def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Learn of new connections: https://www.encode.io/httpcore/extensions/#trace."""
+        if event in ('connection.connect_tcp.complete', 'connection.start_tls.complete'):
+            in_use = [sock for sock in self.sockets if sock.fileno() >= 0]
+            self.sockets = [*in_use, info['return_value'].get_extra_info('socket')]
+
+    def break_off(self) -> None:
+        """Make a read or write in another thread return at once."""
+        self.broken_off = True
+        for sock in self.sockets:
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+_local = threading.local()
+_tls_lock = threading.Lock()
+
+
+def get(url: str) -> httpx.Response:
+    """GET url with the calling thread's client, following redirects.
+
+    Raise httpx.HTTPError if there is no complete response within TIMEOUT seconds, and
+    interrupts.StoppedError if the program has to stop.
+    """
+    worker = _worker()
+    worker.broken_off = False
+    try:
+        with interrupts.breakable(worker.break_off, TIMEOUT):
+            response = worker.client.get(url, extensions={'trace': worker.trace})
+    except httpx.TransportError:
+        if not worker.broken_off:
+            raise
+    if worker.broken_off:
+        raise httpx.ReadTimeout('timed out')
+    return response
+
+
+def content(response: httpx.Response) -> bytes:
+    """Return what was downloaded; raise httpx.HTTPStatusError if it is an error or nothing."""
+    response.raise_for_status()
+    if not response.content:
+        message = f'{response.status_code} {response.reason_phrase} without content'
+        raise httpx.HTTPStatusError(message, request=response.request, response=response)
+    return response.content
+
+
+def describe(exc: Exception) -> str:
+    """Return one line that tells a user what went wrong."""
+    if isinstance(exc, httpx.HTTPStatusError):
+        response = exc.response
+        body = '' if response.content else ', empty'
+        return f'{response.status_code} {response.reason_phrase}{body}: {response.url}'
+    reason = ' '.join(str(exc).split()) or type(exc).__name__
+    return f'{exc.request.url}: {reason}' if isinstance(exc, httpx.RequestError) else reason
+
+
+def client_options() -> dict[str, Any]:
+    """Return the arguments that all clients are made with, asynchronous ones too."""
+    return {
+        'verify': tls_context(),
+        'timeout': TIMEOUT,
+        'follow_redirects': True,
+        'mounts': dict.fromkeys(LOOPBACK),  # no proxy is asked for what is on this machine
+    }
+
+
+def tls_context() -> SSLContext:
+    """Return the TLS context of this process, made when first asked for."""
+    with _tls_lock:
+        return _tls_context()
+
+
+@cache
+def _tls_context() -> SSLContext:
+    return httpx.create_ssl_context()
+
+
+def _worker() -> Worker:
+    """Return the calling thread's worker; its client is closed after the thread has ended."""
+    if not hasattr(_local, 'worker'):
+        _local.worker = Worker()
+        weakref.finalize(threading.current_thread(), _local.worker.client.close)
+    worker: Worker = _local.worker
+    return worker

@@ -1,0 +1,125 @@
+"""The servers to download from, and private ones where nothing listens yet."""
+
+import argparse
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+SERVERS = {
+    'REMOTE': 'https://www.fluentpython.com/data/flags',
+    'LOCAL': 'http://localhost:8000/flags',
+    'DELAY': 'http://localhost:8001/flags',
+    'ERROR': 'http://localhost:8002/flags',
+}
+
+# How slow_server.py has to be started to answer as the label promises
+OPTIONS = {
+    'LOCAL': ['--max-delay=0'],
+    'DELAY': [],
+    'ERROR': ['--error-rate=.25'],
+}
+
+SLOW_SERVER = Path(__file__).resolve().with_name('slow_server.py')
+CONNECT_TIMEOUT = 1.0  # seconds
+EXIT_TIMEOUT = 2.0  # seconds
+
+
+class ServerError(Exception):
+    """A private server could not be started."""
+
+
+def server_name(text: str) -> str:
+    """Return a label in upper case, or a base URL as it is: a type for argparse.
+
+    >>> server_name('delay')
+    'DELAY'
+    >>> server_name('http://localhost:8080/flags/')
+    'http://localhost:8080/flags'
+    """
+    if text.upper() in SERVERS:
+        return text.upper()
+    if is_base_url(text):
+        return text.rstrip('/')
+    labels = ', '.join(sorted(SERVERS))
+    raise argparse.ArgumentTypeError(f'{text!r} is neither one of {labels} nor a base URL')
+
+
+def is_base_url(text: str) -> bool:
+    """Tell whether text is an http or https URL with a host."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ('http', 'https') and bool(url.host)
+
+
+def add_server_option(parser: argparse.ArgumentParser, default: str) -> None:
+    """Let the user choose a server by -s or --server."""
+    labels = ', '.join(sorted(SERVERS))
+    parser.add_argument(
+        '-s',
+        '--server',
+        metavar='LABEL',
+        type=server_name,
+        default=default,
+        help=f'Server to hit; one of {labels} (default=%(default)s); case-insensitive',
+    )
+
+
+@contextmanager
+def running(name: str) -> Iterator[str]:
+    """Yield the base URL for a label, or for the URL that name is.
+
+    If nothing listens on the label's port, a private server does for as long as the block
+    takes. Raise ServerError if it cannot.
+    """
+    base_url = SERVERS.get(name, name)
+    if name not in OPTIONS or is_listening(base_url):
+        yield base_url
+        return
+    port = urlsplit(base_url).port
+    with private_server(*OPTIONS[name]) as private_url:
+        print(f'Nothing listens on port {port}; using {private_url}', file=sys.stderr)
+        yield private_url
+
+
+def is_listening(url: str) -> bool:
+    """Tell whether something accepts connections for url."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), CONNECT_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def private_server(*options: str) -> Iterator[str]:
+    """Run slow_server.py on a free port for as long as the block takes; yield its base URL.
+
+    It ends when its standard input does, so it cannot outlive this process, and it does not
+    see this terminal's Ctrl-C. Raise ServerError if it does not start.
+    """
+    command = [sys.executable, str(SLOW_SERVER), '0', '--until-eof', *options]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as server:
+        assert server.stdout
+        try:
+            greeting = server.stdout.readline()
+            if not greeting:
+                raise ServerError(f'{SLOW_SERVER.name} did not start')
+            yield greeting.split()[-1]
+        finally:
+            server.terminate()
