@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Download five flags with a pool of three threads, and watch the futures.
+
+    $ python3 flags_threadpool_futures.py -s DELAY
+    Scheduled for BR: <Future at 0x7f5c56ba2c50 state=running>
+    Scheduled for CN: <Future at 0x7f5c56ba3590 state=running>
+    Scheduled for ID: <Future at 0x7f5c56ba3e90 state=running>
+    Scheduled for IN: <Future at 0x7f5c56bb0850 state=pending>
+    Scheduled for US: <Future at 0x7f5c56bb0a50 state=pending>
+    CN <Future at 0x7f5c56ba3590 state=finished returned str> result: 'CN'
+    ...
+
+Three downloads run at once; the others wait for a thread.
+"""
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from console import say
+from flags import main
+from flags_threadpool import download_one
+
+
+def download_many(cc_list: list[str]) -> int:
+    """Download and save the first five flags, three at a time; return how many."""
+    with ThreadPoolExecutor(max_workers=3) as executor:
+        futures = []
+        for cc in sorted(cc_list[:5]):
+            future = executor.submit(download_one, cc)
+            say(f'Scheduled for {cc}: {future}')
+            futures.append(future)
+
+        for future in as_completed(futures):
+            say(f'{future} result: {future.result()!r}')
+        return len(futures)
+
+
+if __name__ == '__main__':
+    main(download_many)
