@@ -1,0 +1,124 @@
+"""Real scripts and real servers for the tests, all stopped when a test ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+PATIENCE = 60  # seconds until a test gives up on a script
+
+Script = subprocess.CompletedProcess[str]
+RunScript = Callable[..., Script]
+StartScript = Callable[..., subprocess.Popen[str]]
+
+
+class Server(NamedTuple):
+    """A running slow_server.py."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what the server has logged of the requests it has finished."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+StartServer = Callable[..., Server]
+
+
+def command(script: str, *args: object) -> list[str]:
+    """Return the command that runs one of the project's scripts."""
+    return [sys.executable, str(ROOT / script), *map(str, args)]
+
+
+@contextmanager
+def started(args: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that leads a group of its own; kill the whole group in the end."""
+    options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True} | options
+    with subprocess.Popen(args, start_new_session=True, **options) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
+    """Run slow_server.py for as long as the block takes, by default on a free port."""
+    args = command('slow_server.py', port, '--log', log, *options)
+    with started(args, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        yield Server(process.stdout.readline().split()[-1], process, log)
+
+
+@pytest.fixture(autouse=True)
+def in_fresh_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what scripts download away from the project's folder, and from other tests."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run_script() -> RunScript:
+    """Run a script to its end; its output is in the result."""
+
+    def run(script: str, *args: object) -> Script:
+        return subprocess.run(
+            command(script, *args), capture_output=True, text=True, timeout=PATIENCE
+        )
+
+    return run
+
+
+@pytest.fixture
+def start_script() -> Iterator[StartScript]:
+    """Start a script, which is killed at the end of the test if it still runs."""
+    with ExitStack() as stack:
+
+        def start(script: str, *args: object) -> subprocess.Popen[str]:
+            return stack.enter_context(started(command(script, *args)))
+
+        yield start
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Start slow_server.py with some options; it is killed at the end of the test."""
+    with ExitStack() as stack:
+
+        def start(*options: object, port: int = 0) -> Server:
+            log = tmp_path / f'{time.monotonic_ns()}.log'
+            return stack.enter_context(serving(log, *options, port=port))
+
+        yield start
+
+
+@pytest.fixture
+def fast_server(start_server: StartServer) -> Server:
+    """Return a server that answers at once."""
+    return start_server('--max-delay', 0)
+
+
+def flag_files() -> list[str]:
+    """Return the names of all files in the folder for downloads, hidden ones too."""
+    return sorted(path.name for path in Path('downloaded').iterdir())
+
+
+def wait_until(happens: Callable[[], object], patience: float = 10) -> None:
+    """Wait until happens() is true; fail after so many seconds."""
+    deadline = time.monotonic() + patience
+    while not happens():
+        assert time.monotonic() < deadline, 'waited in vain'
+        time.sleep(0.02)
