@@ -1,0 +1,171 @@
+"""Servers that misbehave, one connection at a time, on free loopback ports.
+
+    with misbehaving('resets mid-body') as server:
+        run_script('flags.py', '-s', server.url)
+
+To add a behaviour, write a function of a connected socket and enter it in BEHAVIORS.
+"""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+GIF = (Path(__file__).resolve().parent.parent / 'flags/br/br.gif').read_bytes()
+HALF = len(GIF) // 2
+
+Handler = Callable[[socket.socket], None]
+
+
+class RawServer(NamedTuple):
+    """A base URL, and the connections that it has accepted so far, open or closed."""
+
+    url: str
+    connections: list[socket.socket]
+
+
+@contextmanager
+def misbehaving(behavior: str) -> Iterator[RawServer]:
+    """Run the server that BEHAVIORS describes for as long as the block takes."""
+    with raw_server(BEHAVIORS[behavior]) as server:
+        yield server
+
+
+@contextmanager
+def raw_server(handle: Handler | None) -> Iterator[RawServer]:
+    """Have each connection handled in a thread of its own, then closed.
+
+    Without a handler, the port is taken but nothing listens there. At the end of the block
+    all connections are shut down: reads return nothing then, and writes fail.
+    """
+    connections: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def accept() -> None:
+        with suppress(OSError):  # the end of the block shuts the listener down
+            while True:
+                conn, _ = listener.accept()
+                connections.append(conn)
+                threads.append(threading.Thread(target=converse, args=(conn,)))
+                threads[-1].start()
+
+    def converse(conn: socket.socket) -> None:
+        with conn, suppress(OSError):  # the client may leave at any time
+            assert handle
+            handle(conn)
+
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        port = listener.getsockname()[1]
+        server = RawServer(f'http://127.0.0.1:{port}/flags', connections)
+        if not handle:
+            yield server
+            return
+        listener.listen(1024)
+        acceptor = threading.Thread(target=accept)
+        acceptor.start()
+        try:
+            yield server
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            acceptor.join()
+            for conn in connections:
+                with suppress(OSError):
+                    conn.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
+
+
+def request_path(conn: socket.socket) -> str:
+    """Read one request to the end of its headers; return its path, or '' if none comes."""
+    head = b''
+    while b'\r\n\r\n' not in head:
+        if not (received := conn.recv(4096)):
+            return ''
+        head += received
+    return head.split()[1].decode()
+
+
+def response(status: str, body: bytes = b'', *headers: str, length: int | None = None) -> bytes:
+    """Return a response that announces length bytes, or as many as body has."""
+    announced = len(body) if length is None else length
+    lines = [f'HTTP/1.1 {status}', f'Content-Length: {announced}', 'Connection: close', *headers]
+    return '\r\n'.join([*lines, '', '']).encode() + body
+
+
+def left(conn: socket.socket, seconds: float | None = None) -> bool:
+    """Wait until the other side hangs up, or for so many seconds; tell whether it did."""
+    conn.settimeout(seconds)
+    try:
+        while conn.recv(4096):
+            pass
+    except TimeoutError:
+        return False
+    finally:
+        conn.settimeout(None)
+    return True
+
+
+def close_at_once(_conn: socket.socket) -> None:
+    """Accept the connection, and nothing more."""
+
+
+def answer(reply: bytes, conn: socket.socket) -> None:
+    """Send reply whatever is asked for."""
+    if request_path(conn):
+        conn.sendall(reply)
+
+
+def reset_mid_body(conn: socket.socket) -> None:
+    """Send half a flag, then reset the connection instead of closing it."""
+    answer(response('200 OK', GIF[:HALF], length=len(GIF)), conn)
+    left(conn, 0.05)  # a reset would discard what the client has not read yet
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+
+
+def redirect_once(conn: socket.socket) -> None:
+    """Send a flag from another path than the one that is asked for at first."""
+    path = request_path(conn)
+    if path.startswith('/moved'):
+        conn.sendall(response('200 OK', GIF))
+    elif path:
+        conn.sendall(response('302 Found', b'', f'Location: /moved{path}'))
+
+
+def stay_silent(conn: socket.socket) -> None:
+    """Take the request and leave the client waiting."""
+    left(conn)
+
+
+def drip(at_once: bytes, slowly: bytes, conn: socket.socket) -> None:
+    """Send the first part in one go, and the second a byte a second."""
+    answer(at_once, conn)
+    for byte in slowly:
+        if left(conn, 1):
+            break
+        conn.sendall(bytes([byte]))
+
+
+FLAG = response('200 OK', GIF)
+HEADERS = FLAG.removesuffix(GIF)
+
+BEHAVIORS: dict[str, Handler | None] = {
+    'refuses': None,
+    'accepts and closes': close_at_once,
+    'resets mid-body': reset_mid_body,
+    'ends half-way': partial(answer, response('200 OK', GIF[:HALF], length=len(GIF))),
+    'sends garbage': partial(answer, b'\x00\xff\x7fnot HTTP at all\r\n\r\n'),
+    'redirects for ever': partial(answer, response('302 Found', b'', 'Location: /flags/br')),
+    'redirects once': redirect_once,
+    'answers 500': partial(answer, response('500 Internal Server Error', b'Sorry.')),
+    'answers 404': partial(answer, response('404 Not Found', b'Nothing here.')),
+    'answers 204': partial(answer, b'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'),
+    'sends no content': partial(answer, response('200 OK')),
+    'never answers': stay_silent,
+    'drips headers': partial(drip, b'', FLAG),
+    'drips body': partial(drip, HEADERS, GIF),
+}
