@@ -17,14 +17,14 @@ def new_client() -> httpx.AsyncClient:
 async def get(client: httpx.AsyncClient, url: str) -> httpx.Response:
     """GET url, following redirects.
 
-    Raise httpx.HTTPError if there is no complete response within clients.TIMEOUT seconds,
-    and interrupts.StoppedError if the program has to stop.
+    Raise httpx.HTTPError if there is no complete response in time, and
+    interrupts.StoppedError if the program has to stop.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task
     try:
-        async with asyncio.timeout(clients.TIMEOUT):
+        async with asyncio.timeout(clients.DEADLINE):
             with interrupts.breakable(partial(loop.call_soon_threadsafe, task.cancel)):
                 return await client.get(url)
     except TimeoutError:

@@ -11,12 +11,14 @@ from contextlib import suppress
 from functools import cache
 from ssl import SSLContext
 from typing import Any
+from urllib.request import getproxies
 
 import httpx
 
 import interrupts
 
-TIMEOUT = 6.1  # seconds for one request, more than the longest delay of slow_server.py
+TIMEOUT = 6.1  # seconds without a byte, more than the longest delay of slow_server.py
+DEADLINE = 10.0  # seconds for one response, which may come byte by byte
 LOOPBACK = ('all://localhost', 'all://127.0.0.1', 'all://[::1]')
 
 
@@ -50,13 +52,13 @@ _tls_lock = threading.Lock()
 def get(url: str) -> httpx.Response:
     """GET url with the calling thread's client, following redirects.
 
-    Raise httpx.HTTPError if there is no complete response within TIMEOUT seconds, and
+    Raise httpx.HTTPError if there is no complete response in time, and
     interrupts.StoppedError if the program has to stop.
     """
     worker = _worker()
     worker.broken_off = False
     try:
-        with interrupts.breakable(worker.break_off, TIMEOUT):
+        with interrupts.breakable(worker.break_off, DEADLINE):
             response = worker.client.get(url, extensions={'trace': worker.trace})
     except httpx.TransportError:
         if not worker.broken_off:
@@ -91,8 +93,14 @@ def client_options() -> dict[str, Any]:
         'verify': tls_context(),
         'timeout': TIMEOUT,
         'follow_redirects': True,
-        'mounts': dict.fromkeys(LOOPBACK),  # no proxy is asked for what is on this machine
+        'mounts': proxy_exemptions(),
     }
+
+
+@cache
+def proxy_exemptions() -> dict[str, None]:
+    """Return what keeps requests to this machine from a proxy that the environment names."""
+    return dict.fromkeys(LOOPBACK) if getproxies() else {}
 
 
 def tls_context() -> SSLContext:

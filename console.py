@@ -1,9 +1,28 @@
-"""Output that several threads or processes share."""
+"""Output that threads share, and a line for what goes wrong."""
 
 import sys
+from pathlib import Path
+from typing import NoReturn
+
+_in_mid_line = False
 
 
 def say(text: str, end: str = '\n') -> None:
     """Print text at once and in one write, so that others cannot print into its midst."""
+    global _in_mid_line
     sys.stdout.write(text + end)
     sys.stdout.flush()
+    _in_mid_line = not end.endswith('\n')
+
+
+def complain(message: str) -> None:
+    """Print a line on stderr that names the script."""
+    if _in_mid_line:
+        say('')
+    print(f'{Path(sys.argv[0]).name}: {message}', file=sys.stderr)
+
+
+def fail(message: str) -> NoReturn:
+    """End the script with status 1 and a line on stderr."""
+    complain(message)
+    sys.exit(1)

@@ -10,7 +10,6 @@ The other scripts of the series reuse all but download_many.
 
 import argparse
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +21,8 @@ import httpx
 import clients
 import interrupts
 import servers
-from console import say
+from console import fail, say
+from measures import hand_over
 
 POP20_CC = 'CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR'.split()
 
@@ -77,10 +77,11 @@ def main(downloader: Callable[[list[str]], int]) -> None:
                 start = time.perf_counter()
                 count = downloader(POP20_CC)
                 elapsed = time.perf_counter() - start
-            print(f'\n{count} downloads in {elapsed:.2f}s')
+            say(f'\n{count} downloads in {elapsed:.2f}s')
+            hand_over(elapsed)
     except (httpx.HTTPError, OSError, BrokenExecutor, servers.ServerError) as exc:
         hint = '; try -s LOCAL' if isinstance(exc, httpx.TransportError) else ''
-        sys.exit(f'{Path(sys.argv[0]).name}: {clients.describe(exc)}{hint}')
+        fail(f'{clients.describe(exc)}{hint}')
 
 
 def process_args() -> str:

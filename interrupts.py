@@ -15,8 +15,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from math import inf
-from pathlib import Path
+
+from console import complain
 
 PERIOD = 0.05  # seconds between two looks at what is waiting
 GRACE = 0.7  # seconds in which everything has to wind down after a signal
@@ -30,7 +32,7 @@ class StoppedError(Exception):
 
 _waiting: dict[Callable[[], object], float] = {}  # how to break it off: when it is overdue
 _reason: signal.Signals | Exception | None = None  # why the program has to stop
-_last_words: Callable[[], object] | None = None  # for a run that does not wind down in time
+_last_words: Callable[[], object] | None = None
 _running = False
 _wakeup_fd = -1
 _starting = threading.Lock()
@@ -60,14 +62,20 @@ def check() -> None:
         raise StoppedError
 
 
-def stop(reason: signal.Signals | Exception) -> None:
+def is_stopping() -> bool:
+    """Tell whether the program has to stop."""
+    return _reason is not None
+
+
+def stop(reason: signal.Signals | Exception) -> bool:
     """Break off what waits and refuse what comes; the first reason counts.
 
-    Does nothing outside of a run: there a failure is the caller's business alone.
+    Do nothing outside of a run, and return False: there a failure concerns its caller alone.
     """
     global _reason
     if _running and not _reason:
         _reason = reason
+    return _running
 
 
 @contextmanager
@@ -88,35 +96,44 @@ def stop_signal() -> signal.Signals | None:
 
 
 @contextmanager
-def handled(last_words: Callable[[], object] | None = None) -> Iterator[None]:
+def handled() -> Iterator[None]:
     """Make the block a run that signals and failures can stop, and end it in good order.
 
     Raise SystemExit with 128 + its number after a signal, and the failure that made the
-    rest stop. Tell a run that cannot wind down, as in a DNS look-up, to say its last_words
-    and end. If whoever read standard output is gone, exit without a word.
+    rest stop. If whoever read standard output is gone, exit without a word.
     """
-    global _running, _last_words
+    global _running
     start_run()
-    _last_words = last_words or say_interrupted
+    set_last_words(partial(complain, 'interrupted'))
     failure: Exception | None = None
     try:
         yield
         sys.stdout.flush()
     except Exception as exc:
-        failure = _reason if isinstance(_reason, Exception) else exc
+        failure = exc
     finally:
         with _ending:
             _running = False
     if signum := stop_signal():
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # also while the interpreter shuts down
         if failure:
-            say_interrupted()
+            complain('interrupted')
         raise SystemExit(128 + signum)
     _end_run()
+    if isinstance(_reason, Exception):
+        failure = _reason
     if isinstance(failure, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(BROKEN_PIPE_STATUS)
     if failure:
         raise failure
+
+
+def set_last_words(say: Callable[[], object]) -> None:
+    """Call say if the program has to end while work, like a DNS look-up, cannot be broken off."""
+    global _last_words
+    _last_words = say
 
 
 def start_run() -> None:
@@ -128,11 +145,6 @@ def start_run() -> None:
         signal.signal(signum, _on_signal)
     signal.set_wakeup_fd(_wakeup_fd, warn_on_full_buffer=False)
     _mask_ctrl_c(True)  # also in all threads and processes that the run starts
-
-
-def say_interrupted() -> None:
-    """Print the one line that a user sees after Ctrl-C."""
-    print(f'{Path(sys.argv[0]).name}: interrupted', file=sys.stderr)
 
 
 def _on_signal(number: int, _frame: object) -> None:

@@ -27,7 +27,7 @@ OPTIONS = {
 
 SLOW_SERVER = Path(__file__).resolve().with_name('slow_server.py')
 CONNECT_TIMEOUT = 1.0  # seconds
-EXIT_TIMEOUT = 2.0  # seconds
+MAX_PORT = 65535
 
 
 class ServerError(Exception):
@@ -56,7 +56,8 @@ def is_base_url(text: str) -> bool:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         return False
-    return url.scheme in ('http', 'https') and bool(url.host)
+    valid_port = url.port is None or 0 < url.port <= MAX_PORT
+    return url.scheme in ('http', 'https') and bool(url.host) and valid_port
 
 
 def add_server_option(parser: argparse.ArgumentParser, default: str) -> None:
@@ -70,6 +71,11 @@ def add_server_option(parser: argparse.ArgumentParser, default: str) -> None:
         default=default,
         help=f'Server to hit; one of {labels} (default=%(default)s); case-insensitive',
     )
+
+
+def is_remote(base_url: str) -> bool:
+    """Tell whether a base URL is on the host of the book's site."""
+    return httpx.URL(base_url).host == httpx.URL(SERVERS['REMOTE']).host
 
 
 @contextmanager
