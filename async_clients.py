@@ -28,4 +28,4 @@ async def get(client: httpx.AsyncClient, url: str) -> httpx.Response:
             with interrupts.breakable(partial(loop.call_soon_threadsafe, task.cancel)):
                 return await client.get(url)
     except TimeoutError:
-        raise httpx.ReadTimeout('timed out') from None
+        raise clients.timeout_error(url) from None

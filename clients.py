@@ -4,6 +4,8 @@ A client of its own keeps a worker's connection alive from one request to the ne
 waiting for others, and a TLS context takes longer to build than a flag to download.
 """
 
+import copyreg
+import os
 import socket
 import threading
 import weakref
@@ -64,8 +66,13 @@ def get(url: str) -> httpx.Response:
         if not worker.broken_off:
             raise
     if worker.broken_off:
-        raise httpx.ReadTimeout('timed out')
+        raise timeout_error(url)
     return response
+
+
+def timeout_error(url: str) -> httpx.ReadTimeout:
+    """Return the error for a response that was not complete by the DEADLINE."""
+    return httpx.ReadTimeout('timed out', request=httpx.Request('GET', url))
 
 
 def content(response: httpx.Response) -> bytes:
@@ -77,14 +84,44 @@ def content(response: httpx.Response) -> bytes:
     return response.content
 
 
+def rebuild_status_error(
+    message: str, request: httpx.Request, response: httpx.Response
+) -> httpx.HTTPStatusError:
+    """Return the error that a worker process has sent."""
+    return httpx.HTTPStatusError(message, request=request, response=response)
+
+
+def reduce_status_error(exc: httpx.HTTPStatusError) -> tuple[Any, ...]:
+    """Let errors pass from process to process: by default pickle forgets their keywords."""
+    return rebuild_status_error, (str(exc), exc.request, exc.response)
+
+
+copyreg.pickle(httpx.HTTPStatusError, reduce_status_error)
+
+
 def describe(exc: Exception) -> str:
     """Return one line that tells a user what went wrong."""
     if isinstance(exc, httpx.HTTPStatusError):
         response = exc.response
         body = '' if response.content else ', empty'
         return f'{response.status_code} {response.reason_phrase}{body}: {response.url}'
-    reason = ' '.join(str(exc).split()) or type(exc).__name__
-    return f'{exc.request.url}: {reason}' if isinstance(exc, httpx.RequestError) else reason
+    if isinstance(exc, httpx.TimeoutException):
+        return f'timed out: {exc.request.url}'
+    reason = root_error(exc) or ' '.join(str(exc).split()) or type(exc).__name__
+    return f'{reason}: {exc.request.url}' if isinstance(exc, httpx.RequestError) else reason
+
+
+def root_error(exc: BaseException) -> str | None:
+    """Return the operating system's word for what led to exc, if it was that."""
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    cause = exc.__cause__ or exc.__context__
+    if cause and (reason := root_error(cause)):
+        return reason
+    if isinstance(exc, OSError) and exc.errno:
+        reason = os.strerror(exc.errno) if exc.errno > 0 else str(exc.strerror)
+        return f'{reason}: {exc.filename}' if exc.filename else reason
+    return None
 
 
 def client_options() -> dict[str, Any]:

@@ -80,7 +80,8 @@ def main(downloader: Callable[[list[str]], int]) -> None:
             say(f'\n{count} downloads in {elapsed:.2f}s')
             hand_over(elapsed)
     except (httpx.HTTPError, OSError, BrokenExecutor, servers.ServerError) as exc:
-        hint = '; try -s LOCAL' if isinstance(exc, httpx.TransportError) else ''
+        offline = server == 'REMOTE' and isinstance(exc, httpx.TransportError)
+        hint = '; try -s LOCAL' if offline else ''
         fail(f'{clients.describe(exc)}{hint}')
 
 
