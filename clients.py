@@ -100,27 +100,27 @@ copyreg.pickle(httpx.HTTPStatusError, reduce_status_error)
 
 
 def describe(exc: Exception) -> str:
-    """Return one line that tells a user what went wrong."""
+    """Return one line that tells a user what went wrong, and where."""
     if isinstance(exc, httpx.HTTPStatusError):
         response = exc.response
         body = '' if response.content else ', empty'
         return f'{response.status_code} {response.reason_phrase}{body}: {response.url}'
     if isinstance(exc, httpx.TimeoutException):
         return f'timed out: {exc.request.url}'
-    reason = root_error(exc) or ' '.join(str(exc).split()) or type(exc).__name__
-    return f'{reason}: {exc.request.url}' if isinstance(exc, httpx.RequestError) else reason
+    reason = system_error(exc) or ' '.join(str(exc).split()) or type(exc).__name__
+    place = exc.request.url if isinstance(exc, httpx.RequestError) else getattr(exc, 'filename', '')
+    return f'{reason}: {place}' if place else reason
 
 
-def root_error(exc: BaseException) -> str | None:
-    """Return the operating system's word for what led to exc, if it was that."""
-    while isinstance(exc, BaseExceptionGroup):
-        exc = exc.exceptions[0]
+def system_error(exc: BaseException) -> str | None:
+    """Return what the operating system calls the error that led to exc, if it was one of its."""
+    if isinstance(exc, BaseExceptionGroup):
+        return system_error(exc.exceptions[0])
     cause = exc.__cause__ or exc.__context__
-    if cause and (reason := root_error(cause)):
+    if cause and (reason := system_error(cause)):
         return reason
     if isinstance(exc, OSError) and exc.errno:
-        reason = os.strerror(exc.errno) if exc.errno > 0 else str(exc.strerror)
-        return f'{reason}: {exc.filename}' if exc.filename else reason
+        return os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
     return None
 
 

@@ -60,7 +60,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
             actual_req = min(args.max_req, max_concur_req, len(cc_list))
             if servers.is_remote(base_url) and actual_req > MAX_REMOTE_REQ:
                 actual_req = MAX_REMOTE_REQ
-                say(f'This is a public site: {actual_req} requests at a time are the limit.')
+                say(f'No more than {actual_req} requests at a time, as this is a public site.')
             initial_report(cc_list, actual_req, args.server, base_url)
             start_time = time.perf_counter()
             counter = download_many(cc_list, base_url, args.verbose, actual_req)

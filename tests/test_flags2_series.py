@@ -1,0 +1,353 @@
+"""What the sequential, the threaded and the asynchronous script of flags2 all promise."""
+
+import itertools
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import termios
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    Script,
+    Server,
+    StartScript,
+    StartServer,
+    command,
+    flag_files,
+    started,
+    wait_until,
+)
+from raw_server import misbehaving
+
+SERIES = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
+CONCURRENT = SERIES[1:]
+
+
+@pytest.fixture(params=SERIES)
+def script(request: pytest.FixtureRequest) -> str:
+    """Run a test with each script in turn."""
+    name: str = request.param
+    return name
+
+
+def report(run: Script) -> str:
+    """Return the output with times and ports replaced."""
+    output = re.sub(r'localhost:\d+', 'localhost:PORT', run.stdout)
+    return re.sub(r'time: \d+\.\d\ds', 'time: TIME', output)
+
+
+def outcome(report: str) -> dict[str, int]:
+    """Return the numbers in a final report by the last word of their lines."""
+    return {word: int(number) for number, word in re.findall(r'^(\d+) .*?(\w+)\.$', report, re.M)}
+
+
+def test_default_run_prints_the_report_of_the_book(
+    script: str, run_script: RunScript, fast_server: Server
+) -> None:
+    run = run_script(script, '-s', fast_server.url)
+    connections = '1 concurrent connection' if 'seq' in script else '20 concurrent connections'
+    assert report(run) == (
+        'URL site: http://localhost:PORT/flags\n'
+        'Searching for 20 flags: from BD to VN\n'
+        f'{connections} will be used.\n'
+        '--------------------\n'
+        '20 flags downloaded.\n'
+        'Elapsed time: TIME\n'
+    )
+    assert run.returncode == 0
+
+
+def test_downloads_are_identical_to_what_is_served(
+    script: str, run_script: RunScript, fast_server: Server
+) -> None:
+    run_script(script, '-a', '-s', fast_server.url)
+    codes = (ROOT / 'country_codes.txt').read_text().split()
+    assert flag_files() == [f'{cc}.gif' for cc in codes]
+    for cc in codes:
+        served = ROOT / 'flags' / cc.lower() / f'{cc.lower()}.gif'
+        assert Path(f'downloaded/{cc}.gif').read_bytes() == served.read_bytes()
+
+
+def test_codes_without_a_flag_are_not_found(
+    script: str, run_script: RunScript, fast_server: Server
+) -> None:
+    run = run_script(script, '-s', fast_server.url, *'abc')
+    assert 'Searching for 78 flags: from AA to CZ\n' in run.stdout
+    assert report(run).endswith(
+        '--------------------\n43 flags downloaded.\n35 not found.\nElapsed time: TIME\n'
+    )
+    assert run.returncode == 0
+
+
+def test_every_finds_194_of_676(script: str, run_script: RunScript, fast_server: Server) -> None:
+    run = run_script(script, '-e', '-s', fast_server.url)
+    assert outcome(run.stdout) == {'used': 1 if 'seq' in script else 30} | {
+        'downloaded': 194,
+        'found': 482,
+    }
+
+
+def test_tally_of_errors_is_what_the_server_has_sent(
+    script: str, run_script: RunScript, start_server: StartServer
+) -> None:
+    server = start_server('--error-rate', 0.25, '--max-delay', 0)
+    run = run_script(script, '-s', server.url, '-al', 100, '-m', 100)
+    sent = Counter(request['status'] for request in server.requests())
+    assert 'Searching for 100 flags: from AD to LK\n' in run.stdout
+    assert outcome(run.stdout)['downloaded'] == sent[200]
+    assert outcome(run.stdout)['errors'] == sent[418] > 0
+    assert sent.total() == 100
+    assert run.returncode == 1
+
+
+def test_no_more_requests_at_once_than_asked_for(
+    script: str, run_script: RunScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.02, '--max-delay', 0.04)
+    run_script(script, '-s', server.url, '-al', 60, '-m', 7)
+    steps = [(request['start'], 1) for request in server.requests()]
+    steps += [(request['end'], -1) for request in server.requests()]
+    in_flight = itertools.accumulate(step for _, step in sorted(steps))
+    assert max(in_flight) == (1 if 'seq' in script else 7)
+
+
+def test_each_worker_keeps_one_connection(
+    script: str, run_script: RunScript, fast_server: Server
+) -> None:
+    run_script(script, '-s', fast_server.url, '-a', '-m', 5)
+    ports = {request['client_port'] for request in fast_server.requests()}
+    assert len(ports) == 1 if 'seq' in script else len(ports) <= 5
+
+
+def test_verbose_prints_a_line_per_code_and_no_bar(
+    script: str, run_script: RunScript, start_server: StartServer
+) -> None:
+    server = start_server('--max-delay', 0)
+    run = run_script(script, '-v', '-s', server.url, 'br', 'aa')
+    assert f'\nAA not found: {server.url}/aa/aa.gif\n' in run.stdout
+    assert '\nBR OK\n' in run.stdout
+    assert run.stderr == ''
+
+
+MESSAGES = {
+    'refuses': 'error: Connection refused: URL',
+    'accepts and closes': 'error: (Connection reset by peer|Server disconnected .*): URL',
+    'resets mid-body': 'error: Connection reset by peer: URL',
+    'ends half-way': r'error: peer closed connection .*\(received \d+ bytes, expected \d+\): URL',
+    'sends garbage': r'error: illegal status line: .*\\xff.*: URL',
+    'redirects for ever': 'error: Exceeded maximum allowed redirects.*: URL',
+    'redirects once': 'OK',
+    'answers 500': 'error: 500 Internal Server Error: URL',
+    'answers 404': 'not found: URL',
+    'answers 204': 'error: 204 No Content, empty: URL',
+    'sends no content': 'error: 200 OK, empty: URL',
+    'never answers': 'error: timed out: URL',
+    'drips headers': 'error: timed out: URL',
+    'drips body': 'error: timed out: URL',
+}
+
+
+OVERDUE = ['never answers', 'drips headers', 'drips body']
+COUNTED_AS = {'OK': 'downloaded', 'not': 'found', 'error:': 'error'}
+
+
+def check_outcome(run: Script, behavior: str) -> None:
+    """Check report and status of a verbose run for BR against what the behavior leads to."""
+    message = MESSAGES[behavior].replace('URL', r'http://127\.0\.0\.1:\d+/flags/br\S*')
+    assert re.fullmatch(f'BR {message}', run.stdout.splitlines()[3])
+    assert outcome(run.stdout)[COUNTED_AS[message.split()[0]]] == 1
+    assert (run.returncode, run.stderr) == (int(message.startswith('error')), '')
+
+
+@pytest.mark.parametrize('behavior', sorted(MESSAGES.keys() - OVERDUE))
+def test_misbehaving_server(script: str, behavior: str, run_script: RunScript) -> None:
+    with misbehaving(behavior) as server:
+        run = run_script(script, '-v', '-s', server.url, 'br')
+    check_outcome(run, behavior)
+    assert flag_files() == (['BR.gif'] if MESSAGES[behavior] == 'OK' else [])
+
+
+def test_overdue_responses_are_errors() -> None:
+    """Try all servers with all scripts at the same time: each takes as long as the timeout."""
+    with ExitStack() as stack:
+        runs = []
+        for behavior, name in itertools.product(OVERDUE, SERIES):
+            server = stack.enter_context(misbehaving(behavior))
+            args = command(name, '-v', '-s', server.url, 'br')
+            runs.append((behavior, stack.enter_context(started(args))))
+        for behavior, process in runs:
+            stdout, stderr = process.communicate(timeout=PATIENCE)
+            run = Script(process.args, process.returncode, stdout, stderr)
+            check_outcome(run, behavior)
+    assert flag_files() == []
+
+
+def test_downloads_after_an_error_are_not_errors(script: str, run_script: RunScript) -> None:
+    """Count each outcome for itself, also when one worker sees several."""
+    with misbehaving('redirects once') as good, misbehaving('ends half-way') as bad:
+        good_run = run_script(script, '-s', good.url, '-l', 5, '-m', 1)
+        bad_run = run_script(script, '-s', bad.url, '-l', 5, '-m', 1)
+    assert outcome(good_run.stdout)['downloaded'] == 5
+    assert outcome(bad_run.stdout)['errors'] == 5
+
+
+def cancelled_in_time(process: subprocess.Popen[str], status: int) -> None:
+    """Check that a process that has got a signal ends soon, with a report of what was done."""
+    signalled = time.monotonic()
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - signalled < 1.5
+    assert process.returncode == status
+    assert 'Traceback' not in stderr
+    counts = outcome(stdout)
+    assert counts['cancelled'] > 0
+    total = sum(counts.get(word, 0) for word in ('downloaded', 'found', 'cancelled'))
+    assert total == 676
+    assert len(flag_files()) == counts['downloaded']
+    assert not [name for name in flag_files() if name.startswith('.')]
+
+
+def start_on_delay(
+    start_script: StartScript, server: Server, script: str, *options: object
+) -> subprocess.Popen[str]:
+    """Start a script that has to wait for its 676 codes; return when it has begun to."""
+    process = start_script(script, '-e', '-s', server.url, *options)
+    assert process.stdout
+    for _ in range(3):
+        process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('workers', [30, 676])
+def test_signal_cancels_what_is_not_done(
+    script: str,
+    workers: int,
+    signum: signal.Signals,
+    start_script: StartScript,
+    start_server: StartServer,
+) -> None:
+    process = start_on_delay(start_script, start_server(), script, '-m', workers)
+    time.sleep(1)
+    process.send_signal(signum)
+    cancelled_in_time(process, 128 + signum)
+
+
+def test_second_ctrl_c_changes_nothing(
+    script: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    process = start_on_delay(start_script, start_server(), script, '-m', 100)
+    time.sleep(0.5)
+    for _ in range(5):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.01)
+    cancelled_in_time(process, 130)
+
+
+@pytest.mark.parametrize('attempt', range(20))
+def test_ctrl_c_at_a_random_moment(
+    attempt: int, start_script: StartScript, start_server: StartServer
+) -> None:
+    """Also strike while downloads are submitted and saved, on a server that hardly waits."""
+    script = SERIES[attempt % 3]
+    server = start_server('--min-delay', 0.05, '--max-delay', 2)
+    process = start_on_delay(start_script, server, script, '-m', random.choice([30, 676]))
+    time.sleep(random.uniform(0, 0.8))
+    os.killpg(process.pid, signal.SIGINT)
+    cancelled_in_time(process, 130)
+
+
+def test_nothing_is_requested_after_ctrl_c(
+    script: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.4)
+    process = start_on_delay(start_script, server, script, '-m', 30)
+    wait_until(server.requests)
+    process.send_signal(signal.SIGINT)
+    signalled = time.time()
+    cancelled_in_time(process, 130)
+    time.sleep(0.5)
+    assert max(request['start'] for request in server.requests()) < signalled + 0.1
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs the limits of a Unix system')
+def test_full_disk_ends_the_run(script: str, start_server: StartServer) -> None:
+    """Have a limit on the size of files stand in for the disk."""
+    server = start_server('--max-delay', 0)
+    limited = 'ulimit -f 1; exec "$@"'
+    args = ['bash', '-c', limited, '-', *command(script, '-s', server.url, '-v', 'id', 'us', 'vn')]
+    run = subprocess.run(args, capture_output=True, text=True, timeout=PATIENCE)
+    assert run.returncode == 1
+    assert re.fullmatch(rf'{script}: File too large: downloaded/(US|VN)\.gif\n', run.stderr)
+    assert not [name for name in flag_files() if name.startswith('.')]
+
+
+def test_occupied_folder_is_told_in_one_line(
+    script: str, run_script: RunScript, fast_server: Server
+) -> None:
+    Path('downloaded').write_text('mine')
+    run = run_script(script, '-s', fast_server.url)
+    assert (run.returncode, run.stdout) == (1, '')
+    assert run.stderr == f'{script}: File exists: downloaded\n'
+    assert Path('downloaded').read_text() == 'mine'
+
+
+def test_occupied_file_cancels_the_rest(
+    script: str, run_script: RunScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.01, '--max-delay', 0.02)
+    Path('downloaded/AD.gif').mkdir(parents=True)
+    run = run_script(script, '-a', '-m', 2, '-s', server.url)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == f'{script}: Is a directory: downloaded/AD.gif'
+    assert outcome(run.stdout)['cancelled'] > 150
+
+
+def test_at_most_30_requests_to_somebody_elses_site(script: str) -> None:
+    """Have a proxy that refuses stand between this test and that site."""
+    with misbehaving('refuses') as proxy:
+        proxied = os.environ | {'https_proxy': proxy.url}
+        args = command(script, '-s', 'REMOTE', '-e', '-m', 100)
+        run = subprocess.run(args, env=proxied, capture_output=True, text=True, timeout=PATIENCE)
+    used = 1 if 'seq' in script else 30
+    assert outcome(run.stdout)['used'] == used
+    assert outcome(run.stdout)['errors'] == 676
+    assert ('public site' in run.stdout) == (used == 30)
+
+
+def bar_on_terminal(*args: str) -> str:
+    """Return all that a script prints on stderr when that is a terminal."""
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    output = b''
+    with started(list(args), stdout=subprocess.DEVNULL, stderr=terminal):
+        os.close(terminal)
+        try:
+            while chunk := os.read(controller, 4096):
+                output += chunk
+        except OSError:  # the other end is closed
+            os.close(controller)
+    return output.decode()
+
+
+def test_bar_counts_from_the_first_download_to_the_last(
+    script: str, start_server: StartServer
+) -> None:
+    server = start_server('--max-delay', 0)
+    bar = bar_on_terminal(*command(script, '-e', '-m', 676, '-s', server.url))
+    counts = [int(count) for count in re.findall(r' (\d+)/676 \[', bar)]
+    assert counts == sorted(counts)
+    assert counts[0] == 0
+    assert counts[-1] == 676
+    assert 0 < counts[1] < 500
+    assert re.search(r'\d\d:\d\d<\d\d:\d\d, +[\d.]+it/s\]', bar)
+    assert bar.endswith('\n')
