@@ -50,15 +50,14 @@ class SlowServer(ThreadingHTTPServer):
 
     request_queue_size = BACKLOG
 
-    def __init__(
-        self, host: str, port: int, directory: Path, behavior: Behavior, log: TextIO | None
-    ) -> None:
+    log: TextIO | None = None
+
+    def __init__(self, host: str, port: int, directory: Path, behavior: Behavior) -> None:
         """Listen at the first address of host; raise OSError if that cannot be done."""
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self.address_family = family
         self.directory = directory.resolve()
         self.behavior = behavior
-        self.log = log
         self.log_lock = threading.Lock()
         super().__init__((str(address[0]), port), partial(SlowHandler, directory=str(directory)))
 
@@ -163,7 +162,7 @@ def flag_code(path: str) -> str:
 
 def say(line: str) -> None:
     """Print one whole line on stderr, control characters escaped."""
-    with suppress(OSError, ValueError):  # whoever read stderr may be gone
+    with suppress(AttributeError, OSError, ValueError):  # stderr, or its reader, may be gone
         sys.stderr.write(line.encode('unicode_escape').decode('ascii') + '\n')
 
 
@@ -178,6 +177,12 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
 
     number.__name__ = kind.__name__
     return number
+
+
+def host_name(text: str) -> str:
+    """Be an argparse type for names of hosts, and their addresses."""
+    text.encode('idna')  # as the look-up does; its error is a ValueError, which argparse reports
+    return text
 
 
 def existing_directory(text: str) -> Path:
@@ -197,7 +202,7 @@ def process_args() -> argparse.Namespace:
     add = parser.add_argument
     seconds = in_range(0, 3600, float)
     add('port', nargs='?', type=in_range(0, 65535, int), default=DEFAULT_PORT, help='0: any free')
-    add('--bind', metavar='ADDRESS', default=DEFAULT_HOST, help='listen at this address only')
+    add('--bind', metavar='ADDRESS', type=host_name, default=DEFAULT_HOST, help='listen here only')
     add('--directory', metavar='DIR', type=existing_directory, default=PROJECT_DIR, help='serve it')
     add('--error-rate', metavar='P', type=in_range(0, 1, float), default=0, help='share of 418')
     add('--min-delay', metavar='S', type=seconds, help='shortest delay in seconds')
@@ -230,15 +235,16 @@ def main() -> None:
         signal.signal(signum, stop)
     behavior = Behavior(args.min_delay, args.max_delay, args.error_rate)
     try:
-        log = args.log.open('w', encoding='utf-8') if args.log else None
-    except OSError as exc:
-        sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
-    try:
-        server = SlowServer(args.bind, args.port, args.directory, behavior, log)
+        server = SlowServer(args.bind, args.port, args.directory, behavior)
     except OSError as exc:
         sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {exc.strerror}')
+    try:
+        server.log = args.log.open('w', encoding='utf-8') if args.log else None
+    except OSError as exc:
+        sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
     host = f'[{args.bind}]' if ':' in args.bind else args.bind
-    print(f'Serving flags at http://{host}:{server.server_address[1]}/flags', flush=True)
+    with suppress(OSError):  # nobody has to read this
+        print(f'Serving flags at http://{host}:{server.server_address[1]}/flags', flush=True)
     if args.until_eof:
         threading.Thread(target=stop_at_eof, args=(sys.stdin.buffer,), daemon=True).start()
     server.serve_forever()
