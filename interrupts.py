@@ -213,9 +213,9 @@ def _give_up() -> None:
 
 def _forget_parent() -> None:
     """Undo in a forked process what its parent has set up for itself."""
-    global _wakeup_fd, _running, _reason
+    global _wakeup_fd, _running, _reason, _last_words
     if _wakeup_fd >= 0:
-        _wakeup_fd, _running, _reason = -1, False, None
+        _wakeup_fd, _running, _reason, _last_words = -1, False, None, None
         _waiting.clear()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
