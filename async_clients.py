@@ -1,12 +1,16 @@
 """What clients.py does for threads, for coroutines: one client per worker."""
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any, TypeVar
 
 import httpx
 
 import clients
 import interrupts
+
+T = TypeVar('T')
 
 
 def new_client() -> httpx.AsyncClient:
@@ -29,3 +33,17 @@ async def get(client: httpx.AsyncClient, url: str) -> httpx.Response:
                 return await client.get(url)
     except TimeoutError:
         raise clients.timeout_error(url) from None
+
+
+async def gather(*coroutines: Coroutine[Any, Any, T]) -> list[T]:
+    """Do what asyncio.gather does, but when one fails, end the others before raising its error.
+
+    Otherwise asyncio.run ends them, and prints what they raise meanwhile.
+    """
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -33,7 +33,7 @@ async def download_one(cc: str) -> str:
 
 async def download_all(cc_list: list[str]) -> int:
     """Download and save the flags, all at a time; return how many."""
-    codes = await asyncio.gather(*map(download_one, sorted(cc_list)))
+    codes = await async_clients.gather(*map(download_one, sorted(cc_list)))
     return len(codes)
 
 
