@@ -1,6 +1,7 @@
 """Output that threads share, and a line for what goes wrong."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,15 +11,15 @@ _in_mid_line = False
 def say(text: str, end: str = '\n') -> None:
     """Print text at once and in one write, so that others cannot print into its midst."""
     global _in_mid_line
-    sys.stdout.write(text + end)
-    sys.stdout.flush()
+    print(text + end, end='', flush=True)  # unlike write(), works if there is no stdout
     _in_mid_line = not end.endswith('\n')
 
 
 def complain(message: str) -> None:
     """Print a line on stderr that names the script."""
-    if _in_mid_line:
-        say('')
+    with suppress(OSError):  # Ctrl-C has ended the reader of stdout too
+        if _in_mid_line:
+            say('')
     print(f'{Path(sys.argv[0]).name}: {message}', file=sys.stderr)
 
 

@@ -108,7 +108,7 @@ def handled() -> Iterator[None]:
     failure: Exception | None = None
     try:
         yield
-        sys.stdout.flush()
+        print(end='', flush=True)
     except Exception as exc:
         failure = exc
     finally:
@@ -205,10 +205,12 @@ def _give_up() -> None:
     """End the process although some of its work cannot be broken off."""
     with _ending:
         if _running and (signum := stop_signal()):
-            if _last_words:
-                _last_words()
-            sys.stdout.flush()
-            os._exit(128 + signum)
+            try:
+                if _last_words:
+                    _last_words()
+                print(end='', flush=True)
+            finally:
+                os._exit(128 + signum)
 
 
 def _forget_parent() -> None:
