@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -38,9 +39,11 @@ def save_flag(img: bytes, filename: str) -> None:
         partial.write_bytes(img)
         partial.replace(path)
     except OSError as exc:
-        raise OSError(exc.errno, exc.strerror, str(path)) from exc
+        exc.filename = str(path)  # the user has not heard of the other one
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it may never have come into being
+            partial.unlink()
 
 
 def get_flag(cc: str) -> bytes:
