@@ -54,10 +54,12 @@ def is_base_url(text: str) -> bool:
     """Tell whether text is an http or https URL with a host."""
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        url.host.encode('idna')  # as the look-up does
+    except (httpx.InvalidURL, UnicodeError):
         return False
     valid_port = url.port is None or 0 < url.port <= MAX_PORT
-    return url.scheme in ('http', 'https') and bool(url.host) and valid_port
+    extensible = not url.query and not url.fragment  # the rest of the path goes to its end
+    return url.scheme in ('http', 'https') and bool(url.host) and valid_port and extensible
 
 
 def add_server_option(parser: argparse.ArgumentParser, default: str) -> None:
