@@ -30,14 +30,12 @@ def start_worker(base_url: str, dest_dir: Path) -> None:
 
 def download_many(cc_list: list[str]) -> int:
     """Download and save the flags, as many at a time as there are processes; return how many."""
+    processes.hide_ctrl_c()
     settings = flags.BASE_URL, flags.DEST_DIR
-    with (
-        processes.ending_together(),
-        ProcessPoolExecutor(MAX_WORKERS, initializer=start_worker, initargs=settings) as executor,
-        interrupts.stop_on_failure(),
-    ):
+    with ProcessPoolExecutor(MAX_WORKERS, initializer=start_worker, initargs=settings) as executor:
         codes = executor.map(download_one, sorted(cc_list))
-        return len(list(codes))
+        with processes.ending_together(), interrupts.stop_on_failure():
+            return len(list(codes))
 
 
 if __name__ == '__main__':

@@ -2,18 +2,39 @@
 
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 import interrupts
 
 
+def hide_ctrl_c() -> None:
+    """Keep Ctrl-C from processes to be started, if the calling thread has blocked it.
+
+    multiprocessing starts its resource tracker when first needed, and unblocks Ctrl-C then.
+    """
+    if sys.platform != 'win32' and multiprocessing.get_start_method() != 'fork':
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 @contextmanager
 def ending_together() -> Iterator[None]:
-    """Terminate the processes started in the block if the program has to stop."""
-    with interrupts.breakable(terminate_children):
-        yield
+    """Terminate all processes in the pool if the program has to stop.
+
+    They have to be started before: executors fail when they lose some while starting others.
+    """
+    try:
+        with interrupts.breakable(terminate_children):
+            yield
+    except interrupts.StoppedError:  # maybe before the block could begin
+        terminate_children()
+        raise
 
 
 def terminate_children() -> None:
