@@ -209,8 +209,8 @@ class Tally:
         """Expect an outcome for each code."""
         self.verbose = verbose
         self.counter: Counter[DownloadStatus] = Counter()
+        tqdm.set_lock(threading.RLock())  # the default one is for processes too, and large
         self.bar = tqdm(total=len(cc_list), disable=verbose)
-        self.bar_lock = threading.Lock()
         interrupts.set_last_words(partial(final_report, cc_list, self.counter, time.perf_counter()))
 
     def __enter__(self) -> Self:
@@ -247,5 +247,5 @@ class Tally:
     def advance(self, *_: object) -> None:
         """Move the bar by one; may be called in any thread, and by a future."""
         if not interrupts.is_stopping():
-            with self.bar_lock:
+            with self.bar.get_lock():
                 self.bar.update()
