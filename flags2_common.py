@@ -209,7 +209,8 @@ class Tally:
         """Expect an outcome for each code."""
         self.verbose = verbose
         self.counter: Counter[DownloadStatus] = Counter()
-        tqdm.set_lock(threading.RLock())  # the default one is for processes too, and large
+        self.bar_lock = threading.RLock()
+        tqdm.set_lock(self.bar_lock)  # the default one serves processes too, and is large
         self.bar = tqdm(total=len(cc_list), disable=verbose)
         interrupts.set_last_words(partial(final_report, cc_list, self.counter, time.perf_counter()))
 
@@ -247,5 +248,5 @@ class Tally:
     def advance(self, *_: object) -> None:
         """Move the bar by one; may be called in any thread, and by a future."""
         if not interrupts.is_stopping():
-            with self.bar.get_lock():
+            with self.bar_lock:
                 self.bar.update()
