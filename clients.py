@@ -7,11 +7,11 @@ waiting for others, and a TLS context takes longer to build than a flag to downl
 import copyreg
 import os
 import socket
+import ssl
 import threading
 import weakref
 from contextlib import suppress
 from functools import cache
-from ssl import SSLContext
 from typing import Any
 from urllib.request import getproxies
 
@@ -119,6 +119,8 @@ def system_error(exc: BaseException) -> str | None:
     cause = exc.__cause__ or exc.__context__
     if cause and (reason := system_error(cause)):
         return reason
+    if isinstance(exc, ssl.SSLError):
+        return str(exc)  # its number is not the system's
     if isinstance(exc, OSError) and exc.errno:
         return os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
     return None
@@ -127,7 +129,7 @@ def system_error(exc: BaseException) -> str | None:
 def client_options() -> dict[str, Any]:
     """Return the arguments that all clients are made with, asynchronous ones too."""
     return {
-        'verify': tls_context(),
+        'verify': TLS_CONTEXT,
         'timeout': TIMEOUT,
         'follow_redirects': True,
         'mounts': proxy_exemptions(),
@@ -140,14 +142,32 @@ def proxy_exemptions() -> dict[str, None]:
     return dict.fromkeys(LOOPBACK) if getproxies() else {}
 
 
-def tls_context() -> SSLContext:
+class LazyTLSContext(ssl.SSLContext):
+    """A TLS context that reads the certificates of authorities when it first has to.
+
+    That takes longer than many a flag, and a download without TLS does not need them.
+    """
+
+    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        """Start TLS on a socket."""
+        return full_tls_context().wrap_socket(*args, **kwargs)
+
+    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        """Start TLS on buffers."""
+        return full_tls_context().wrap_bio(*args, **kwargs)
+
+
+TLS_CONTEXT = LazyTLSContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def full_tls_context() -> ssl.SSLContext:
     """Return the TLS context of this process, made when first asked for."""
     with _tls_lock:
-        return _tls_context()
+        return _full_tls_context()
 
 
 @cache
-def _tls_context() -> SSLContext:
+def _full_tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 

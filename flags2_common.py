@@ -71,13 +71,15 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         sys.exit(1)
 
 
-def process_args(default_concur_req: int) -> tuple[argparse.Namespace, list[str]]:
-    """Return what the command line says, and the codes it stands for.
+def process_args(
+    default_concur_req: int, argv: list[str] | None = None
+) -> tuple[argparse.Namespace, list[str]]:
+    """Return what argv, by default the command line, says, and the codes it stands for.
 
     Exit with status 2 if it makes no sense.
     """
     parser = argument_parser(default_concur_req)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     try:
         return args, expand_cc_args(args.every, args.all, args.cc, args.limit)
     except ValueError as exc:
@@ -173,7 +175,8 @@ def final_report(cc_list: list[str], counter: Counter[DownloadStatus], start_tim
     if cancelled:
         say(f'{cancelled} cancelled.')
     say(f'Elapsed time: {elapsed:.2f}s')
-    hand_over(elapsed)
+    if not cancelled:
+        hand_over(elapsed)
 
 
 def plural(number: int, noun: str) -> str:

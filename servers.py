@@ -62,7 +62,7 @@ def is_base_url(text: str) -> bool:
     return url.scheme in ('http', 'https') and bool(url.host) and valid_port and extensible
 
 
-def add_server_option(parser: argparse.ArgumentParser, default: str) -> None:
+def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
     """Let the user choose a server by -s or --server."""
     labels = ', '.join(sorted(SERVERS))
     parser.add_argument(
@@ -81,18 +81,19 @@ def is_remote(base_url: str) -> bool:
 
 
 @contextmanager
-def running(name: str) -> Iterator[str]:
+def running(name: str, *options: str) -> Iterator[str]:
     """Yield the base URL for a label, or for the URL that name is.
 
     If nothing listens on the label's port, a private server does for as long as the block
-    takes. Raise ServerError if it cannot.
+    takes. It gets these options in addition to its label's. Raise ServerError if it does not
+    start.
     """
     base_url = SERVERS.get(name, name)
     if name not in OPTIONS or is_listening(base_url):
         yield base_url
         return
     port = urlsplit(base_url).port
-    with private_server(*OPTIONS[name]) as private_url:
+    with private_server(*OPTIONS[name], *options) as private_url:
         print(f'Nothing listens on port {port}; using {private_url}', file=sys.stderr)
         yield private_url
 
