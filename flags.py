@@ -9,12 +9,9 @@ The other scripts of the series reuse all but download_many.
 """
 
 import argparse
-import os
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -23,6 +20,7 @@ import clients
 import interrupts
 import servers
 from console import fail, say
+from files import write_whole
 from measures import hand_over
 
 POP20_CC = 'CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR'.split()
@@ -33,17 +31,7 @@ DEST_DIR = Path('downloaded')
 
 def save_flag(img: bytes, filename: str) -> None:
     """Write img to filename in DEST_DIR, whole or not at all; raise OSError if that fails."""
-    path = DEST_DIR / filename
-    partial = DEST_DIR / f'.{filename}.{os.getpid()}.{threading.get_ident()}'
-    try:
-        partial.write_bytes(img)
-        partial.replace(path)
-    except OSError as exc:
-        exc.filename = str(path)  # the user has not heard of the other one
-        raise
-    finally:
-        with suppress(OSError):  # it may never have come into being
-            partial.unlink()
+    write_whole(DEST_DIR / filename, img)
 
 
 def get_flag(cc: str) -> bytes:
