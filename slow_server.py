@@ -185,6 +185,9 @@ def host_name(text: str) -> str:
     return text
 
 
+seconds = in_range(0, 3600, float)
+
+
 def existing_directory(text: str) -> Path:
     """Be an argparse type for directories."""
     path = Path(text)
@@ -200,7 +203,6 @@ def process_args() -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    seconds = in_range(0, 3600, float)
     add('port', nargs='?', type=in_range(0, 65535, int), default=DEFAULT_PORT, help='0: any free')
     add('--bind', metavar='ADDRESS', type=host_name, default=DEFAULT_HOST, help='listen here only')
     add('--directory', metavar='DIR', type=existing_directory, default=PROJECT_DIR, help='serve it')
