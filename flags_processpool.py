@@ -24,7 +24,7 @@ def start_worker(base_url: str, dest_dir: Path) -> None:
     """Set up a new process as the main one is set up."""
     flags.BASE_URL = base_url
     flags.DEST_DIR = dest_dir
-    interrupts.start_run()
+    interrupts.start_run(processes.GRACE)
     processes.follow_parent()
 
 

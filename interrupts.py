@@ -34,6 +34,7 @@ _waiting: dict[Callable[[], object], float] = {}  # how to break it off: when it
 _reason: signal.Signals | Exception | None = None  # why the program has to stop
 _last_words: Callable[[], object] | None = None
 _running = False
+_grace = GRACE
 _wakeup_fd = -1
 _starting = threading.Lock()
 _ending = threading.Lock()  # taken by who ends the run: the main thread or the watcher
@@ -136,10 +137,10 @@ def set_last_words(say: Callable[[], object]) -> None:
     _last_words = say
 
 
-def start_run() -> None:
-    """Let signals and failures stop this process from now on."""
-    global _running, _reason
-    _running, _reason = True, None
+def start_run(grace: float = GRACE) -> None:
+    """Let signals and failures stop this process, within so many seconds, from now on."""
+    global _running, _reason, _grace
+    _running, _reason, _grace = True, None, grace
     _start_watcher()
     for signum in SIGNALS:
         signal.signal(signum, _on_signal)
@@ -192,7 +193,7 @@ def _watch(_waker: socket.socket, woken: socket.socket) -> None:
         if not (_running and stop_signal()):
             give_up_at = inf
         elif give_up_at == inf:
-            give_up_at = now + GRACE
+            give_up_at = now + _grace
         elif now >= give_up_at:
             _give_up()
         with suppress(TimeoutError):

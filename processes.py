@@ -11,6 +11,8 @@ from multiprocessing import resource_tracker
 
 import interrupts
 
+GRACE = 0.3  # seconds for a process to wind down, so that there are some left for the others
+
 
 def hide_ctrl_c() -> None:
     """Keep Ctrl-C from processes to be started, if the calling thread has blocked it.
