@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,10 +30,20 @@ class Server(NamedTuple):
     url: str
     process: subprocess.Popen[str]
     log: Path
+    stderr: Path
 
     def requests(self) -> list[dict[str, Any]]:
         """Return what the server has logged of the requests it has finished."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def first_requests(self, count: int) -> list[dict[str, Any]]:
+        """Return so many requests; a response may arrive before the server has logged it."""
+        wait_until(lambda: len(self.requests()) >= count)
+        return self.requests()[:count]
+
+    def lines(self) -> list[str]:
+        """Return the lines that the server has printed on stderr."""
+        return self.stderr.read_text().splitlines()
 
 
 StartServer = Callable[..., Server]
@@ -59,9 +70,10 @@ def started(args: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
 def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
     """Run slow_server.py for as long as the block takes, by default on a free port."""
     args = command('slow_server.py', port, '--log', log, *options)
-    with started(args, stderr=subprocess.DEVNULL) as process:
+    errors = log.with_suffix('.err')
+    with errors.open('w') as stderr, started(args, stderr=stderr) as process:
         assert process.stdout
-        yield Server(process.stdout.readline().split()[-1], process, log)
+        yield Server(process.stdout.readline().split()[-1], process, log, errors)
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +123,30 @@ def fast_server(start_server: StartServer) -> Server:
     return start_server('--max-delay', 0)
 
 
+@pytest.fixture
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
 def flag_files() -> list[str]:
     """Return the names of all files in the folder for downloads, hidden ones too."""
     return sorted(path.name for path in Path('downloaded').iterdir())
+
+
+def running_here() -> dict[int, str]:
+    """Return the command lines of all processes, by number, that work in the current folder."""
+    if not Path('/proc/self/cwd').exists():
+        pytest.skip('this system has no /proc')
+    found = {}
+    for process in Path('/proc').glob('[0-9]*'):
+        with suppress(OSError):  # it has ended meanwhile
+            if (process / 'cwd').readlink() == Path.cwd() and process.name != str(os.getpid()):
+                found[int(process.name)] = (process / 'cmdline').read_text().replace('\0', ' ')
+    return found
 
 
 def wait_until(happens: Callable[[], object], patience: float = 10) -> None:

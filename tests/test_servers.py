@@ -1,0 +1,258 @@
+"""Labels and URLs to download from, and the private servers behind labels."""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    Server,
+    flag_files,
+    running_here,
+    started,
+    wait_until,
+)
+
+import servers
+from flags import POP20_CC, flag_url
+
+DRIVER = """
+import sys
+sys.path.insert(0, {root!r})
+import flags, servers, {module}
+servers.SERVERS[{label!r}] = 'http://localhost:{port}/flags'
+if __name__ == '__main__':
+    flags.main({module}.download_many)
+"""
+
+StartDriver = Callable[[str, str], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start_driver(tmp_path: Path, free_port: int) -> Iterator[StartDriver]:
+    """Run a script of the flags series with a label whose port is certainly free."""
+    stack = ExitStack()
+
+    def start(module: str, label: str) -> subprocess.Popen[str]:
+        driver = tmp_path / 'driver.py'
+        driver.write_text(DRIVER.format(root=str(ROOT), module=module, label=label, port=free_port))
+        return stack.enter_context(started([sys.executable, str(driver), '-s', label]))
+
+    with stack:
+        yield start
+
+
+@pytest.fixture
+def free_label(free_port: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Make sure that nothing listens on the port of a label."""
+
+    def free(label: str) -> str:
+        monkeypatch.setitem(servers.SERVERS, label, f'http://localhost:{free_port}/flags')
+        return label
+
+    return free
+
+
+def announced_url(script: subprocess.Popen[str]) -> str:
+    """Return the URL of the private server that a script announces on stderr."""
+    assert script.stderr
+    return script.stderr.readline().split()[-1]
+
+
+def private_servers() -> list[int]:
+    """Return the numbers of the private servers that were started in a test's folder."""
+    return [pid for pid, command in running_here().items() if '--until-eof' in command]
+
+
+@pytest.mark.parametrize('label', ['REMOTE', 'LOCAL', 'DELAY', 'ERROR'])
+def test_label_may_be_in_any_case(label: str) -> None:
+    assert servers.server_name(label.lower()) == label
+    assert servers.server_name(label.title()) == label
+
+
+def test_labels_stand_for_the_servers_of_the_book() -> None:
+    assert servers.SERVERS == {
+        'REMOTE': 'https://www.fluentpython.com/data/flags',
+        'LOCAL': 'http://localhost:8000/flags',
+        'DELAY': 'http://localhost:8001/flags',
+        'ERROR': 'http://localhost:8002/flags',
+    }
+
+
+@pytest.mark.parametrize(
+    'url', ['http://localhost:8080/flags', 'https://example.com', 'http://[::1]:81/x']
+)
+def test_base_url_is_accepted_without_its_last_slash(url: str) -> None:
+    assert servers.server_name(url) == url
+    assert servers.server_name(url + '/') == url
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        'NOWHERE',
+        'LOCAL ',
+        'ftp://localhost/flags',
+        'http://',
+        'http:///flags',
+        'http://[::1',
+        'http://localhost:abc',
+        'http://localhost:65536',
+        'http://localhost:0',
+        'http://a..b',
+        'http://localhost/?x=1',
+        'http://localhost/#x',
+    ],
+)
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match='DELAY, ERROR, LOCAL, REMOTE'):
+        servers.server_name(text)
+
+
+def test_server_that_listens_is_used(
+    fast_server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(servers.SERVERS, 'DELAY', fast_server.url)
+    with servers.running('DELAY') as base_url:
+        assert base_url == fast_server.url
+    assert capfd.readouterr() == ('', '')
+    assert httpx.get(flag_url(base_url, 'BR')).is_success
+
+
+def test_plain_file_server_serves_as_local(
+    free_label: Callable[[str], str], free_port: int
+) -> None:
+    command = [sys.executable, '-m', 'http.server', '--directory', str(ROOT), str(free_port)]
+    with started([*command, '--bind', 'localhost']):
+        wait_until(lambda: servers.is_listening(f'http://localhost:{free_port}'))
+        with servers.running(free_label('LOCAL')) as base_url:
+            assert base_url == f'http://localhost:{free_port}/flags'
+            assert httpx.get(flag_url(base_url, 'BR')).is_success
+
+
+@pytest.mark.parametrize('name', ['REMOTE', 'http://localhost:9/flags'])
+def test_other_servers_than_ours_are_never_started(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with servers.running(name) as base_url:
+        assert base_url == servers.SERVERS.get(name, name)
+        assert private_servers() == []
+    assert capfd.readouterr() == ('', '')
+
+
+def test_private_server_runs_for_the_duration(
+    free_label: Callable[[str], str], free_port: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with servers.running(free_label('LOCAL')) as base_url:
+        assert base_url != servers.SERVERS['LOCAL']
+        assert httpx.get(flag_url(base_url, 'BR')).content == image('BR')
+    assert not servers.is_listening(base_url)
+    message = f'Nothing listens on port {free_port}; using {base_url}\n'
+    assert capfd.readouterr() == ('', message)
+
+
+def test_private_server_ends_when_the_block_fails(free_label: Callable[[str], str]) -> None:
+    with pytest.raises(ZeroDivisionError), servers.running(free_label('LOCAL')) as base_url:
+        raise ZeroDivisionError
+    assert not servers.is_listening(base_url)
+
+
+def image(cc: str) -> bytes:
+    """Return the flag that has to be served."""
+    return (ROOT / flag_url('flags', cc)).read_bytes()
+
+
+def test_private_servers_behave_as_their_labels_promise(
+    free_label: Callable[[str], str],
+) -> None:
+    def status_and_seconds(url: str) -> tuple[int, float]:
+        response = client.get(url)
+        return response.status_code, response.elapsed.total_seconds()
+
+    outcomes = {}
+    client = httpx.Client(timeout=9, limits=httpx.Limits())
+    with client, ThreadPoolExecutor(120) as executor, ExitStack() as stack:
+        for label in ['LOCAL', 'DELAY', 'ERROR']:
+            base_url = stack.enter_context(servers.running(free_label(label)))
+            urls = [flag_url(base_url, cc) for cc in POP20_CC + POP20_CC]
+            outcomes[label] = executor.map(status_and_seconds, urls)
+        found = {label: list(outcome) for label, outcome in outcomes.items()}
+    statuses = {label: {status for status, _ in found[label]} for label in found}
+    assert statuses == {'LOCAL': {200}, 'DELAY': {200}, 'ERROR': {200, 418}}
+    fastest = {label: min(seconds for _, seconds in found[label]) for label in found}
+    assert fastest['LOCAL'] < 0.5 <= min(fastest['DELAY'], fastest['ERROR'])
+
+
+def test_no_server_no_download(
+    free_label: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, 'SLOW_SERVER', tmp_path / 'missing.py')
+    with (
+        pytest.raises(servers.ServerError, match=r'missing\.py did not start'),
+        servers.running(free_label('LOCAL')),
+    ):
+        pytest.fail('there is no server')
+
+
+@pytest.mark.parametrize('module', ['flags', 'flags_processpool'])
+@pytest.mark.parametrize('signum', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_private_server_never_outlives_the_script(
+    module: str, signum: signal.Signals, start_driver: StartDriver
+) -> None:
+    script = start_driver(module, 'DELAY')
+    url = announced_url(script)
+    assert len(private_servers()) == 1
+    script.send_signal(signum)
+    wait_until(lambda: not servers.is_listening(url))
+    wait_until(lambda: not private_servers())
+
+
+def test_private_server_does_not_see_ctrl_c(start_driver: StartDriver) -> None:
+    script = start_driver('flags', 'DELAY')
+    announced_url(script)
+    (server,) = private_servers()
+    assert os.getpgid(server) != os.getpgid(script.pid)
+    assert os.getsid(server) != os.getsid(script.pid)
+
+
+def test_start_of_the_server_is_not_in_the_elapsed_time(start_driver: StartDriver) -> None:
+    start = time.perf_counter()
+    script = start_driver('flags', 'LOCAL')
+    stdout, stderr = script.communicate(timeout=PATIENCE)
+    total = time.perf_counter() - start
+    elapsed = float(stdout.split()[-1].removesuffix('s'))
+    assert 'Nothing listens' in stderr
+    assert elapsed < total / 2
+
+
+def test_two_scripts_at_once_have_a_server_each(start_driver: StartDriver) -> None:
+    scripts = [start_driver('flags_threadpool', 'LOCAL') for _ in range(2)]
+    urls = {announced_url(script) for script in scripts}
+    assert len({urlsplit(url).port for url in urls}) == 2
+    for script in scripts:
+        assert '20 downloads' in script.communicate(timeout=PATIENCE)[0]
+    assert flag_files() == sorted(f'{cc}.gif' for cc in POP20_CC)
+
+
+def test_script_needs_no_server_to_be_started(run_script: RunScript) -> None:
+    run = run_script('flags_threadpool.py', '-s', 'local')
+    if not run.stderr:
+        pytest.skip('something listens on port 8000')
+    assert re.fullmatch(
+        r'Nothing listens on port 8000; using http://localhost:\d+/flags\n', run.stderr
+    )
+    assert flag_files() == sorted(f'{cc}.gif' for cc in POP20_CC)

@@ -1,0 +1,392 @@
+"""The server that delays and spoils what it serves."""
+
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    Server,
+    StartScript,
+    StartServer,
+    command,
+    wait_until,
+)
+
+CODES = (ROOT / 'country_codes.txt').read_text('ascii').lower().split()
+ALL_CODES = [chr(a) + chr(b) for a in range(97, 123) for b in range(97, 123)]
+LONG = 30  # seconds of delay that no test waits for
+
+
+def path(cc: str) -> str:
+    """Return the path of a flag below the base URL."""
+    return f'/{cc}/{cc}.gif'
+
+
+def image(cc: str) -> bytes:
+    """Return the flag that has to be served."""
+    return (ROOT / f'flags{path(cc)}').read_bytes()
+
+
+def connect(url: str) -> socket.socket:
+    """Connect to a server as a client that has not said anything yet."""
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=5)
+
+
+def ask(cc: str) -> bytes:
+    """Return a request for a flag."""
+    return f'GET /flags{path(cc)} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode()
+
+
+def greeting(server: subprocess.Popen[str]) -> str:
+    """Return the base URL that a server prints when it is ready."""
+    assert server.stdout
+    return server.stdout.readline().split()[-1]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Return a folder to serve, next to a file that is none of the clients' business."""
+    (tmp_path / 'secret').write_text('SECRET')
+    folder = tmp_path / 'site'
+    folder.mkdir()
+    (folder / 'link').symlink_to('../secret')
+    (folder / 'loop').symlink_to('loop')
+    (folder / 'page').write_text('public')
+    return folder
+
+
+def test_all_flags_arrive_unchanged(fast_server: Server) -> None:
+    with httpx.Client(base_url=fast_server.url) as client:
+        assert [cc for cc in CODES if client.get(path(cc)).content != image(cc)] == []
+
+
+def test_only_loopback_addresses_are_listened_to(fast_server: Server) -> None:
+    first_address = str(socket.getaddrinfo('localhost', 0)[0][4][0])
+    port = urlsplit(fast_server.url).port
+    socket.create_connection((first_address, port), 1).close()
+    with pytest.raises(OSError, match=r'refused|timed out|unreachable'):
+        socket.create_connection(('127.0.0.2', port), 1)
+
+
+def test_bind_chooses_the_address(start_server: StartServer) -> None:
+    server = start_server('--bind', '127.0.0.1', '--max-delay', 0)
+    assert server.url.startswith('http://127.0.0.1:')
+    assert httpx.get(server.url + path('br')).content == image('br')
+
+
+def test_676_requests_of_one_client_share_a_connection(fast_server: Server) -> None:
+    with httpx.Client(base_url=fast_server.url) as client:
+        statuses = [client.get(path(cc)).status_code for cc in ALL_CODES]
+    assert statuses.count(200) == len(CODES)
+    assert statuses.count(404) == len(ALL_CODES) - len(CODES)
+    assert len({request['client_port'] for request in fast_server.first_requests(676)}) == 1
+
+
+def test_connection_survives_teapots(start_server: StartServer) -> None:
+    server = start_server('--max-delay', 0, '--error-rate', 1)
+    with httpx.Client(base_url=server.url) as client:
+        statuses = {client.get(path(cc)).status_code for cc in CODES[:9]}
+    assert statuses == {418}
+    assert len({request['client_port'] for request in server.first_requests(9)}) == 1
+
+
+def test_error_rate_is_the_share_of_teapots(start_server: StartServer) -> None:
+    server = start_server('--max-delay', 0, '--error-rate', 0.25)
+    with httpx.Client(base_url=server.url) as client:
+        statuses = [client.get(path('br')).status_code for _ in range(400)]
+    assert set(statuses) == {200, 418}
+    assert 50 < statuses.count(418) < 150
+
+
+def test_each_response_is_delayed_within_bounds(start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.05, '--max-delay', 0.1)
+    with httpx.Client(base_url=server.url) as client:
+        waits = [client.get(path(cc)).elapsed.total_seconds() for cc in CODES[:10]]
+    delays = [request['delay'] for request in server.first_requests(10)]
+    assert all(0.05 <= delay <= 0.1 for delay in delays)
+    assert all(wait >= delay for wait, delay in zip(waits, delays, strict=True))
+    assert len(set(delays)) > 1
+
+
+def test_default_delay_is_half_a_second_to_five(start_server: StartServer) -> None:
+    server = start_server()
+    with ThreadPoolExecutor(10) as executor:
+        list(executor.map(lambda cc: httpx.get(server.url + path(cc), timeout=9), CODES[:10]))
+    delays = [request['delay'] for request in server.first_requests(10)]
+    assert all(0.5 <= delay <= 5 for delay in delays)
+    assert max(delays) - min(delays) > 0.5
+
+
+def test_requests_are_delayed_side_by_side(start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.3, '--max-delay', 0.3)
+    with ThreadPoolExecutor(10) as executor:
+        list(executor.map(lambda cc: httpx.get(server.url + path(cc)), CODES[:10]))
+    requests = server.first_requests(10)
+    first_end = min(request['end'] for request in requests)
+    assert sum(request['start'] < first_end for request in requests) > 5
+
+
+def test_log_tells_all_about_a_request(start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
+    before = time.time()
+    httpx.get(server.url + path('zz'))
+    (request,) = server.first_requests(1)
+    assert request['path'] == '/flags/zz/zz.gif'
+    assert request['status'] == 404
+    assert before <= request['start'] <= request['end'] - request['delay'] <= time.time()
+    assert isinstance(request['client_port'], int)
+
+
+def test_a_line_per_request_tells_code_delay_and_status(fast_server: Server) -> None:
+    with httpx.Client(base_url=fast_server.url) as client:
+        for cc in ['br', 'zz']:
+            client.get(path(cc))
+        client.get('/../x')
+    fast_server.first_requests(3)
+    assert fast_server.lines() == ['BR  0.000s  200', 'ZZ  0.000s  404', '/x  0.000s  404']
+
+
+def test_control_characters_do_not_reach_the_terminal(fast_server: Server) -> None:
+    with connect(fast_server.url) as client:
+        client.sendall(b'GET /\x1b[31mred HTTP/1.1\r\n\r\n')
+        fast_server.first_requests(1)
+    assert fast_server.lines()[0] == r'/\x1b[31mred  0.000s  404'
+
+
+def test_200_clients_can_connect_before_any_is_accepted(fast_server: Server) -> None:
+    fast_server.process.send_signal(signal.SIGSTOP)
+    clients = [connect(fast_server.url) for _ in range(200)]
+    fast_server.process.send_signal(signal.SIGCONT)
+    for client in clients:
+        client.sendall(ask('br'))
+    assert all(client.recv(12) == b'HTTP/1.1 200' for client in clients)
+    for client in clients:
+        client.close()
+
+
+def test_small_response_leaves_in_one_write(fast_server: Server) -> None:
+    with connect(fast_server.url) as client:
+        for cc in CODES[:50]:
+            client.sendall(ask(cc))
+            assert client.recv(65536).endswith(image(cc))
+
+
+def test_head_is_answered_without_a_body(fast_server: Server) -> None:
+    with httpx.Client(base_url=fast_server.url) as client:
+        head = client.head(path('br'))
+        assert client.get(path('cn')).content == image('cn')
+    assert int(head.headers['content-length']) == len(image('br'))
+
+
+def test_body_of_a_request_is_not_taken_for_another_request(fast_server: Server) -> None:
+    httpx.request('GET', fast_server.url + path('br'), content=ask('cn'))
+    (request,) = fast_server.first_requests(1)
+    assert request['path'] == '/flags/br/br.gif'
+    assert len(fast_server.requests()) == 1
+
+
+def test_client_that_hangs_up_costs_one_line(start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
+    with connect(server.url) as client:
+        client.sendall(ask('br') * 5)  # the first answer is refused, and the next meets that
+    wait_until(lambda: any('BR' not in line for line in server.lines()))
+    assert httpx.get(server.url + path('cn')).content == image('cn')
+    assert sum(not line.startswith(('BR', 'CN')) for line in server.lines()) == 1
+
+
+def test_silent_clients_keep_nobody_waiting(fast_server: Server) -> None:
+    silent = [connect(fast_server.url) for _ in range(50)]
+    assert httpx.get(fast_server.url + path('br')).content == image('br')
+    for client in silent:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    'target',
+    [
+        '/../secret',
+        '/%2e%2e/secret',
+        '/..%2fsecret',
+        '/x/../../secret',
+        '/link',
+        '/loop',
+        '/a%00b',
+        '/%ff%fe',
+        '/' + 'a' * 5000,
+    ],
+    ids=lambda target: target[:20],
+)
+def test_nothing_outside_the_directory_is_served(
+    target: str, site: Path, start_server: StartServer
+) -> None:
+    server = start_server('--directory', site, '--max-delay', 0)
+    with connect(server.url) as client:
+        client.sendall(f'GET {target} HTTP/1.1\r\n\r\nGET /page HTTP/1.1\r\n\r\n'.encode())
+        answers = b''
+        while b'public' not in answers:
+            answers += client.recv(65536)
+    assert answers.startswith(b'HTTP/1.1 404')
+    assert b'SECRET' not in answers
+
+
+@pytest.mark.parametrize(
+    'nonsense',
+    [
+        b'GET /' + b'a' * 70_000 + b' HTTP/1.1\r\n\r\n',
+        b'GET / HTTP/1.1\r\nA: ' + b'x' * 70_000 + b'\r\n\r\n',
+        b'GET / HTTP/1.1\r\n' + b'A: b\r\n' * 500 + b'\r\n',
+        b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
+        b'GET / HTTP/\xc2\xb2.1\r\n\r\n',
+        b'PRI * HTTP/2.0\r\n\r\n',
+        b'POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc',
+        b'GET /flags/br',
+        b'\r\n\r\n',
+        b'',
+    ],
+    ids=lambda nonsense: repr(nonsense[:20]),
+)
+def test_nonsense_costs_a_line_at_most(nonsense: bytes, fast_server: Server) -> None:
+    with connect(fast_server.url) as client:
+        client.sendall(nonsense)
+        client.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):  # what it has not read is lost
+            while client.recv(65536):
+                pass
+    assert httpx.get(fast_server.url + path('br')).content == image('br')
+    wait_until(lambda: 'BR  0.000s  200' in fast_server.lines())
+    assert len(fast_server.lines()) <= 2
+
+
+@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('pending', [0, 3])
+def test_signals_end_it_at_once_with_status_0(
+    signum: signal.Signals, pending: int, start_script: StartScript
+) -> None:
+    server = start_script('slow_server.py', 0, '--min-delay', LONG, '--max-delay', LONG)
+    url = greeting(server)
+    clients = [connect(url) for _ in range(pending)]
+    for client in clients:
+        client.sendall(ask('br'))
+    time.sleep(0.1)
+    server.send_signal(signum)
+    assert server.communicate(timeout=LONG / 2) == ('', '')
+    assert server.returncode == 0
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    'args',
+    [
+        ['--min-delay', '2', '--max-delay', '1'],
+        ['--max-delay', '-1'],
+        ['--max-delay', 'nan'],
+        ['--min-delay', 'inf'],
+        ['--error-rate', '1.01'],
+        ['--error-rate', '-0.01'],
+        ['--error-rate', 'nan'],
+        ['--directory', '/no/such/directory'],
+        ['--bind', 'a..b'],
+        ['65536'],
+        ['-1'],
+        ['80.5'],
+    ],
+    ids=' '.join,
+)
+def test_arguments_out_of_range_are_refused(args: list[str], run_script: RunScript) -> None:
+    run = run_script('slow_server.py', *args)
+    *usage, reason = run.stderr.splitlines()
+    assert run.returncode == 2
+    assert usage[0].startswith('usage:')
+    assert reason.startswith('slow_server.py: error:')
+
+
+@pytest.mark.parametrize('log', ['/no/such/directory/log', '/'])
+def test_log_that_cannot_be_written_is_told_in_one_line(log: str, run_script: RunScript) -> None:
+    run = run_script('slow_server.py', 0, '--log', log)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f'slow_server.py: cannot write {log}')
+    assert run.stderr.count('\n') == 1
+
+
+def test_busy_port_is_told_in_one_line_and_no_log_is_emptied(
+    fast_server: Server, run_script: RunScript
+) -> None:
+    httpx.get(fast_server.url + path('br'))
+    fast_server.first_requests(1)
+    port = urlsplit(fast_server.url).port
+    run = run_script('slow_server.py', port, '--log', fast_server.log)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f'slow_server.py: cannot listen on localhost port {port}')
+    assert run.stderr.count('\n') == 1
+    assert len(fast_server.requests()) == 1
+
+
+def test_connections_are_kept_alive_without_stderr() -> None:
+    args = command('slow_server.py', 0, '--max-delay', 0, '--log', 'log')
+    without_stderr = ['sh', '-c', 'exec "$@" 2>&-', 'sh', *args]
+    with subprocess.Popen(without_stderr, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            with httpx.Client(base_url=greeting(server)) as client:
+                assert [client.get(path(cc)).status_code for cc in CODES[:3]] == [200] * 3
+        finally:
+            server.kill()
+    ports = {json.loads(line)['client_port'] for line in Path('log').read_text().splitlines()}
+    assert len(ports) == 1
+
+
+def test_greeting_that_nobody_reads_does_not_matter(free_port: int) -> None:
+    args = command('slow_server.py', free_port, '--max-delay', 0)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(args, stdout=pipe, stderr=pipe, text=True) as server:
+        try:
+            assert server.stdout
+            server.stdout.close()
+            url = f'http://localhost:{free_port}/flags{path("br")}'
+            transport = httpx.HTTPTransport(retries=8)  # it takes a moment to start
+            with httpx.Client(transport=transport) as client:
+                assert client.get(url).content == image('br')
+        finally:
+            server.kill()
+
+
+def test_end_of_standard_input_ends_it_on_request() -> None:
+    args = command('slow_server.py', 0, '--until-eof')
+    pipe = subprocess.PIPE
+    with subprocess.Popen(args, stdin=pipe, stdout=pipe, text=True) as server:
+        try:
+            greeting(server)
+            assert server.poll() is None
+            assert server.stdin
+            server.stdin.close()
+            assert server.wait(timeout=PATIENCE) == 0
+        finally:
+            server.kill()
+
+
+def test_log_stays_whole_with_many_clients(fast_server: Server) -> None:
+    barrier = threading.Barrier(20)
+
+    def download(cc: str) -> int:
+        with httpx.Client(base_url=fast_server.url) as client:
+            barrier.wait(PATIENCE)
+            return client.get(path(cc)).status_code
+
+    with ThreadPoolExecutor(20) as executor:
+        assert set(executor.map(download, CODES[:20])) == {200}
+    assert {request['path'] for request in fast_server.first_requests(20)} == {
+        f'/flags{path(cc)}' for cc in CODES[:20]
+    }
