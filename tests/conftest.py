@@ -132,6 +132,24 @@ def free_port() -> int:
         return port
 
 
+@pytest.fixture
+def file_server(free_port: int) -> Iterator[str]:
+    """Run the file server of the standard library on the project; return its base URL."""
+    args = [sys.executable, '-m', 'http.server', '--directory', str(ROOT), str(free_port)]
+    with started([*args, '--bind', '127.0.0.1'], stderr=subprocess.DEVNULL):
+        wait_until(lambda: accepts_connections(free_port))
+        yield f'http://127.0.0.1:{free_port}/flags'
+
+
+def accepts_connections(port: int) -> bool:
+    """Tell whether something listens on a port."""
+    try:
+        socket.create_connection(('127.0.0.1', port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def flag_files() -> list[str]:
     """Return the names of all files in the folder for downloads, hidden ones too."""
     return sorted(path.name for path in Path('downloaded').iterdir())

@@ -53,6 +53,7 @@ def start_job(tmp_path: Path) -> Iterator[StartJob]:
 
 def rest(job: subprocess.Popen[str]) -> tuple[str, str]:
     """Wait for the end of a job; return the rest of its output, and its complaints."""
+    job.wait(PATIENCE)
     assert job.stdout
     assert job.stderr
     return job.stdout.read(), job.stderr.read()

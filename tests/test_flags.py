@@ -1,0 +1,130 @@
+"""The sequential script, and what the others import from it."""
+
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import ROOT, RunScript, Server, StartServer, flag_files, wait_until
+from raw_server import GIF, misbehaving
+
+import flags
+from flags import POP20_CC
+
+
+@pytest.fixture
+def dest_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder other than the default for what is downloaded."""
+    folder = tmp_path / 'elsewhere'
+    folder.mkdir()
+    monkeypatch.setattr(flags, 'DEST_DIR', folder)
+    return folder
+
+
+def test_codes_are_printed_in_alphabetical_order(
+    run_script: RunScript, fast_server: Server
+) -> None:
+    stdout = run_script('flags.py', '-s', fast_server.url).stdout
+    assert stdout.splitlines()[0].split() == sorted(POP20_CC)
+
+
+def test_flags_are_downloaded_one_by_one(run_script: RunScript, start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.02, '--max-delay', 0.05)
+    run_script('flags.py', '-s', server.url)
+    requests = server.first_requests(20)
+    assert [request['path'][-6:-4].upper() for request in requests] == sorted(POP20_CC)
+    starts = [request['start'] for request in requests]
+    answers = [request['start'] + request['delay'] for request in requests]
+    assert all(answer < start for answer, start in zip(answers[:-1], starts[1:], strict=True))
+
+
+def test_download_many_returns_how_many(
+    dest_dir: Path, fast_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
+    assert flags.download_many(['US', 'BR']) == 2
+    assert {path.name for path in dest_dir.iterdir()} == {'BR.gif', 'US.gif'}
+    assert not Path('downloaded').exists()
+
+
+def test_main_times_any_downloader(
+    capsys: pytest.CaptureFixture[str], fast_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def downloader(cc_list: list[str]) -> int:
+        assert cc_list == POP20_CC
+        assert fast_server.url == flags.BASE_URL
+        time.sleep(0.1)
+        return 7
+
+    monkeypatch.setattr(flags, 'BASE_URL', flags.BASE_URL)  # main replaces it for good
+    monkeypatch.setattr('sys.argv', ['any.py', '-s', fast_server.url])
+    flags.main(downloader)
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == ''
+    assert last.startswith('7 downloads in ')
+    assert float(last.split()[-1].removesuffix('s')) >= 0.1
+
+
+def test_default_site_is_that_of_the_book() -> None:
+    assert flags.BASE_URL == 'https://www.fluentpython.com/data/flags'
+    assert Path('downloaded') == flags.DEST_DIR
+
+
+def test_flag_of_a_code_in_either_case(
+    fast_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
+    flag = (ROOT / 'flags/br/br.gif').read_bytes()
+    assert flags.get_flag('BR') == flags.get_flag('br') == flag
+
+
+@pytest.mark.parametrize(
+    ('behavior', 'error'),
+    [
+        ('answers 404', httpx.HTTPStatusError),
+        ('answers 500', httpx.HTTPStatusError),
+        ('answers 204', httpx.HTTPStatusError),
+        ('redirects for ever', httpx.TooManyRedirects),
+        ('ends half-way', httpx.RemoteProtocolError),
+        ('sends garbage', httpx.RemoteProtocolError),
+        ('refuses', httpx.ConnectError),
+    ],
+)
+def test_failed_get_flag_raises_an_http_error(
+    behavior: str, error: type[httpx.HTTPError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with misbehaving(behavior) as server:
+        monkeypatch.setattr(flags, 'BASE_URL', server.url)
+        with pytest.raises(error):
+            flags.get_flag('BR')
+
+
+def test_get_flag_follows_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
+    with misbehaving('redirects once') as server:
+        monkeypatch.setattr(flags, 'BASE_URL', server.url)
+        assert flags.get_flag('BR') == GIF
+
+
+def test_file_is_always_whole(dest_dir: Path) -> None:
+    old, new = b'o' * 5_000_000, b'n' * 5_000_000
+    flags.save_flag(old, 'BR.gif')
+    writer = threading.Thread(target=flags.save_flag, args=(new, 'BR.gif'))
+    writer.start()
+    while writer.is_alive():
+        assert (dest_dir / 'BR.gif').read_bytes() in (old, new)
+    wait_until(lambda: [path.name for path in dest_dir.iterdir()] == ['BR.gif'])
+
+
+def test_file_that_cannot_be_replaced_leaves_no_other(dest_dir: Path) -> None:
+    (dest_dir / 'BR.gif').mkdir()
+    with pytest.raises(OSError, match=r'elsewhere/BR\.gif'):
+        flags.save_flag(GIF, 'BR.gif')
+    assert [path.name for path in dest_dir.iterdir()] == ['BR.gif']
+
+
+def test_folder_of_the_script_may_be_any(run_script: RunScript, fast_server: Server) -> None:
+    Path('some folder').mkdir()
+    run_script('flags.py', '-s', fast_server.url)
+    assert len(flag_files()) == 20
+    assert not (ROOT / 'downloaded').exists()
