@@ -1,0 +1,92 @@
+"""What the README shows is what its commands print."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import PATIENCE, ROOT
+
+README = (ROOT / 'README.md').read_text()
+BLOCKS = re.findall(r'^```console\n(.*?)^```$', README, re.M | re.S)
+SESSIONS = [
+    (command, shown)
+    for block in BLOCKS
+    for command, shown in re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', block, re.M)
+]
+CODES = re.compile(r'(?:[A-Z]{2} ){4,}')
+VARYING = [
+    (r'[^\n]*\r', ''),  # earlier states of a bar
+    (r'^Nothing listens on port .*\n', ''),
+    (r'localhost:\d+', 'localhost:PORT'),
+    (r'0x[0-9a-f]+', 'ADDRESS'),
+    (r'\d+%\|.*\| (\d+)/(\d+) \[.*\]', r'BAR \1/\2'),
+    (r'\[\d\d:\d\d:\d\d\]', '[TIME]'),
+    (r'\d+\.\d+', 'N.N'),
+    (r'\d+ (flags downloaded|errors)\.', r'SOME \1.'),
+    (r'[█▏▎▍▌▋▊▉]+', 'BAR'),
+    (r' +', ' '),
+]
+# Lines whose order is that of completion
+UNORDERED = re.compile(r'[A-Z]{2} (OK|not found|error|<Future)|<Future')
+
+
+def normalized(output: str, command: str) -> str:
+    """Return output without what may differ from run to run."""
+    if 'ERROR' not in command:
+        output = re.sub(r'(\d+) (flags downloaded)', r'\1 of the \2', output)
+    for pattern, replacement in VARYING:
+        output = re.sub(pattern, replacement, output, flags=re.M)
+    if 'compare.py' in command:
+        output = re.sub(r'\d+(x|\b)', 'N', output)
+    output = CODES.sub(lambda codes: ' '.join(sorted(codes[0].split())) + ' ', output)
+    return '\n'.join(in_one_order([line.rstrip() for line in output.splitlines()]))
+
+
+def in_one_order(lines: list[str]) -> list[str]:
+    """Sort those lines that come in the order of completion."""
+    sorted_lines = iter(sorted(filter(UNORDERED.match, lines), key=future_result))
+    return [next(sorted_lines) if UNORDERED.match(line) else line for line in lines]
+
+
+def future_result(line: str) -> str:
+    """Return what sorts a line: its code, or the result at its end."""
+    return line[-4:] if 'result: ' in line else line
+
+
+@pytest.mark.parametrize(('command', 'shown'), SESSIONS, ids=[command for command, _ in SESSIONS])
+def test_command_prints_what_is_shown(command: str, shown: str, tmp_path: Path) -> None:
+    for path in [*ROOT.glob('*.py'), ROOT / 'flags', ROOT / 'country_codes.txt']:
+        (tmp_path / path.name).symlink_to(path)
+    program, *args = shlex.split(command)
+    assert program == 'python3'
+    run = subprocess.run(
+        [sys.executable, *args],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE,
+    )
+    assert normalized(run.stdout.decode(), command) == normalized(shown, command)
+
+
+def test_every_script_that_is_mentioned_exists() -> None:
+    mentioned = set(re.findall(r'[\w/]+\.py\b', README)) - {'__init__.py'}
+    assert {'flags.py', 'proc_pool.py', 'compare.py'} <= mentioned
+    assert [name for name in sorted(mentioned) if not (ROOT / name).exists()] == []
+
+
+def test_every_example_of_the_chapter_has_its_row() -> None:
+    rows = re.findall(r'^\| (20-[^|]*?) \| `(.*?)` \|', README, re.M)
+    examples = [example for examples, _ in rows for example in examples.split(', ')]
+    assert examples == [f'20-{number}' for number in range(1, 17)]
+
+
+def test_quick_start_is_two_lines_that_need_nothing_else() -> None:
+    lines = re.search(r'## Quick start\n.*?```\n(.*?)```', README, re.S)
+    assert lines
+    commands = lines[1].splitlines()
+    assert len(commands) == 2
+    assert all(command.startswith('python3 -m venv .venv && ') for command in commands)
