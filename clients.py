@@ -5,6 +5,7 @@ waiting for others, and a TLS context takes longer to build than a flag to downl
 """
 
 import copyreg
+import importlib
 import os
 import socket
 import ssl
@@ -73,6 +74,11 @@ def get(url: str) -> httpx.Response:
 def timeout_error(url: str) -> httpx.ReadTimeout:
     """Return the error for a response that was not complete by the DEADLINE."""
     return httpx.ReadTimeout('timed out', request=httpx.Request('GET', url))
+
+
+def prepare() -> None:
+    """Import what httpx puts off until its first client, lest a timed download pays for it."""
+    importlib.import_module('httpcore')
 
 
 def content(response: httpx.Response) -> bytes:

@@ -37,7 +37,7 @@ from runs import RunError, run_script
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
-CDN_DELAY = (0.20, 0.52)  # seconds: on average .36, as from the book's server
+CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 PICTURES = ('.png', '.svg')
 
 

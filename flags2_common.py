@@ -62,6 +62,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
                 actual_req = MAX_REMOTE_REQ
                 say(f'No more than {actual_req} requests at a time, as this is a public site.')
             initial_report(cc_list, actual_req, args.server, base_url)
+            clients.prepare()
             start_time = time.perf_counter()
             counter = download_many(cc_list, base_url, args.verbose, actual_req)
             final_report(cc_list, counter, start_time)
