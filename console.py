@@ -27,3 +27,12 @@ def fail(message: str) -> NoReturn:
     """End the script with status 1 and a line on stderr."""
     complain(message)
     sys.exit(1)
+
+
+def plural(number: int, noun: str, nouns: str = '') -> str:
+    """Return the number with the noun in the right form.
+
+    >>> plural(1, 'flag'), plural(2, 'flag'), plural(2, 'process', 'processes')
+    ('1 flag', '2 flags', '2 processes')
+    """
+    return f'{number} {noun if number == 1 else nouns or noun + "s"}'
