@@ -190,7 +190,7 @@ def _watch(_waker: socket.socket, woken: socket.socket) -> None:
             if _reason or now >= overdue_at:
                 with suppress(OSError, RuntimeError):  # it has just ended by itself
                     break_off()
-        if not (_running and stop_signal()):
+        if not _must_end():
             give_up_at = inf
         elif give_up_at == inf:
             give_up_at = now + _grace
@@ -202,9 +202,16 @@ def _watch(_waker: socket.socket, woken: socket.socket) -> None:
                     stop(signal.Signals(number))
 
 
+def _must_end() -> bool:
+    """Tell whether nobody wants the rest: after a signal, or when the output is closed."""
+    return _running and (bool(stop_signal()) or isinstance(_reason, BrokenPipeError))
+
+
 def _give_up() -> None:
     """End the process although some of its work cannot be broken off."""
     with _ending:
+        if _running and isinstance(_reason, BrokenPipeError):
+            os._exit(BROKEN_PIPE_STATUS)
         if _running and (signum := stop_signal()):
             try:
                 if _last_words:
