@@ -1,5 +1,6 @@
 """Worker processes that end when their program does, however that happens."""
 
+import argparse
 import multiprocessing
 import os
 import signal
@@ -12,31 +13,69 @@ from multiprocessing import resource_tracker
 import interrupts
 
 GRACE = 0.3  # seconds for a process to wind down, so that there are some left for the others
+MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
 
 
-def hide_ctrl_c() -> None:
-    """Keep Ctrl-C from processes to be started, if the calling thread has blocked it.
+def default_workers() -> int:
+    """Return how many processes a pool takes, but no more than there are CPUs for this one."""
+    cpus = getattr(os, 'process_cpu_count', os.cpu_count)() or 1
+    if sys.platform != 'win32' and sys.platform != 'darwin':
+        cpus = min(cpus, len(os.sched_getaffinity(0)))
+    return min(cpus, MAX_WORKERS)
 
-    multiprocessing starts its resource tracker when first needed, and unblocks Ctrl-C then.
+
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Let the user choose a number of workers."""
+    parser.add_argument(
+        'workers',
+        nargs='?',
+        type=worker_count,
+        help=f'number of workers, {MAX_WORKERS} at most (default: depends on the CPUs)',
+    )
+
+
+def worker_count(text: str) -> int:
+    """Return a number of workers: a type for argparse.
+
+    >>> worker_count('12')
+    12
     """
-    if sys.platform != 'win32' and multiprocessing.get_start_method() != 'fork':
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if not (text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 to {MAX_WORKERS}')
+    return int(text)
 
 
 @contextmanager
 def ending_together() -> Iterator[None]:
-    """Terminate all processes in the pool if the program has to stop.
+    """Terminate the block's processes if the program has to stop.
 
-    They have to be started before: executors fail when they lose some while starting others.
+    ProcessPoolExecutor may fail when it loses some while it starts others: better start all
+    of its processes before.
     """
+    hide_ctrl_c()
     try:
         with interrupts.breakable(terminate_children):
             yield
     except interrupts.StoppedError:  # maybe before the block could begin
         terminate_children()
         raise
+
+
+def hide_ctrl_c() -> None:
+    """Keep Ctrl-C from processes to be started, if the calling thread has blocked it."""
+    if multiprocessing.get_start_method() != 'fork':
+        start_resource_tracker()
+
+
+def start_resource_tracker() -> None:
+    """Start the process that most start methods need, without letting Ctrl-C through.
+
+    Before Python 3.13, whatever thread starts it takes SIGINT again, and so do its children.
+    """
+    if sys.platform != 'win32':
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def terminate_children() -> None:
