@@ -27,12 +27,20 @@ async def get(client: httpx.AsyncClient, url: str) -> httpx.Response:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task
+    waiting = True
+
+    def break_off() -> None:
+        if waiting:  # otherwise a second call would cancel what the task does next
+            task.cancel()
+
     try:
         async with asyncio.timeout(clients.DEADLINE):
-            with interrupts.breakable(partial(loop.call_soon_threadsafe, task.cancel)):
+            with interrupts.breakable(partial(loop.call_soon_threadsafe, break_off)):
                 return await client.get(url)
     except TimeoutError:
         raise clients.timeout_error(url) from None
+    finally:
+        waiting = False
 
 
 async def gather(*coroutines: Coroutine[Any, Any, T]) -> list[T]:
