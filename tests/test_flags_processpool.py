@@ -64,12 +64,9 @@ def test_choice_of_server_reaches_processes_started_in_any_way(
     assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]
 
 
-@pytest.mark.parametrize('method', METHODS)
-def test_failure_passes_from_processes_started_in_any_way(
-    method: str, start_driver: StartDriver
-) -> None:
+def test_failure_passes_from_spawned_processes(start_driver: StartDriver) -> None:
     with misbehaving('answers 500') as server:
-        script = start_driver(method, '-s', server.url)
+        script = start_driver('spawn', '-s', server.url)
         stderr = script.communicate(timeout=PATIENCE)[1]
     assert script.returncode == 1
     assert stderr.startswith('driver.py: 500 Internal Server Error: http://127.0.0.1')
@@ -88,12 +85,9 @@ def test_ctrl_c_ends_processes_started_in_any_way(method: str, start_driver: Sta
     wait_until(lambda: running_here() == {})
 
 
-@pytest.mark.parametrize('method', METHODS)
-def test_processes_started_in_any_way_do_not_outlive_the_script(
-    method: str, start_driver: StartDriver
-) -> None:
+def test_processes_of_a_fork_server_do_not_outlive_the_script(start_driver: StartDriver) -> None:
     with misbehaving('never answers') as server:
-        script = start_driver(method, '-s', server.url)
+        script = start_driver('forkserver', '-s', server.url)
         wait_until(lambda: len(server.connections) == len(POP20_CC), PATIENCE)
         script.kill()
         wait_until(lambda: running_here() == {})
