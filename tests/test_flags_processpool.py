@@ -53,6 +53,15 @@ def start_driver(tmp_path: Path) -> Iterator[StartDriver]:
         yield start
 
 
+def complaints(stderr: str) -> list[str]:
+    """Return all lines but those of Python's resource tracker.
+
+    When many processes need long to end, on a busy machine, the program does not wait for
+    them; then the tracker tells which semaphores it has removed in their place.
+    """
+    return [line for line in stderr.splitlines() if 'resource_tracker: There ' not in line]
+
+
 @pytest.mark.parametrize('method', METHODS)
 def test_choice_of_server_reaches_processes_started_in_any_way(
     method: str, start_driver: StartDriver, fast_server: Server
@@ -81,7 +90,7 @@ def test_ctrl_c_ends_processes_started_in_any_way(method: str, start_driver: Sta
         os.killpg(script.pid, signal.SIGINT)
         stderr = script.communicate(timeout=PATIENCE)[1]
     assert script.returncode == 130
-    assert stderr == 'driver.py: interrupted\n'
+    assert complaints(stderr) == ['driver.py: interrupted']
     wait_until(lambda: running_here() == {})
 
 
@@ -100,7 +109,7 @@ def test_ctrl_c_while_processes_start_is_told_in_one_line(start_driver: StartDri
         os.killpg(script.pid, signal.SIGINT)
         stderr = script.communicate(timeout=PATIENCE)[1]
     assert script.returncode == 130
-    assert stderr == 'driver.py: interrupted\n'
+    assert complaints(stderr) == ['driver.py: interrupted']
 
 
 def test_downloads_are_spread_over_processes(
