@@ -27,10 +27,12 @@ import charts
 import clients
 import flags2_common
 import interrupts
+import processes
 import servers
 import slow_server
 from comparison import Entry, header, print_report, row
 from console import complain, fail
+from executors import OPENERS
 from files import write_whole
 from runs import RunError, run_script
 
@@ -170,7 +172,7 @@ def argument_parser() -> argparse.ArgumentParser:
     flags2.set_defaults(entries_for=flags2_entries, runs=3)
 
     primes = add_command('primes', 'proc_pool.py with each executor, and procs.py, 1 run each')
-    primes.add_argument('workers', nargs='?', type=flags2_common.positive)
+    primes.add_argument('workers', nargs='?', type=processes.worker_count)
     primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
     primes.set_defaults(entries_for=primes_entries, runs=1, server=None, delay=None)
     return parser
@@ -209,14 +211,12 @@ def flags2_entries(args: argparse.Namespace, others: list[str]) -> list[Entry]:
 
 def primes_entries(args: argparse.Namespace, _others: list[str]) -> list[Entry]:
     """Return proc_pool.py with each executor that this Python offers, and procs.py."""
-    executors = ['serial', 'thread', 'process']
-    if sys.version_info >= (3, 14):
-        executors.append('interpreter')
-    if args.dask:
-        executors.append('dask')
+    others = [kind for kind in OPENERS if kind != 'serial' and (args.dask or kind != 'dask')]
     workers = [str(args.workers)] if args.workers else []
-    pools = [Entry(f'{kind}', ['proc_pool.py', '-x', kind, *workers]) for kind in executors]
-    return [*pools, Entry('procs.py', ['procs.py', *workers])]
+    return [
+        *(Entry(kind, ['proc_pool.py', '-x', kind, *workers]) for kind in ['serial', *others]),
+        Entry('procs.py', ['procs.py', *workers]),
+    ]
 
 
 if __name__ == '__main__':

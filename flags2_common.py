@@ -25,7 +25,7 @@ from tqdm import tqdm
 import clients
 import interrupts
 import servers
-from console import fail, say
+from console import fail, plural, say
 from flags import DEST_DIR, POP20_CC, save_flag
 from measures import hand_over
 from servers import SERVERS
@@ -178,15 +178,6 @@ def final_report(cc_list: list[str], counter: Counter[DownloadStatus], start_tim
     say(f'Elapsed time: {elapsed:.2f}s')
     if not cancelled:
         hand_over(elapsed)
-
-
-def plural(number: int, noun: str) -> str:
-    """Return the noun with its number.
-
-    >>> plural(2, 'flag')
-    '2 flags'
-    """
-    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def saved(cc: str, image: bytes, verbose: bool) -> DownloadStatus:

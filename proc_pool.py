@@ -23,6 +23,7 @@ import executors
 import interrupts
 import processes
 from console import fail, say
+from measures import hand_over
 from primes import NUMBERS, PrimeResult, is_prime
 
 
@@ -52,7 +53,9 @@ def check_many(numbers: list[int], opener: AbstractContextManager[tuple[Executor
         start = perf_counter()
         for result in executor.map(check, sorted(numbers, reverse=True)):
             say(format_result(result))
-        say(f'Total time: {perf_counter() - start:.2f}s')
+        elapsed = perf_counter() - start
+        say(f'Total time: {elapsed:.2f}s')
+        hand_over(elapsed)
 
 
 def format_result(result: PrimeResult) -> str:

@@ -26,6 +26,7 @@ from time import perf_counter
 import interrupts
 import processes
 from console import fail, plural, say
+from measures import hand_over
 from primes import NUMBERS, PrimeResult
 from proc_pool import check, format_result
 
@@ -44,7 +45,9 @@ def main() -> None:
             say(f'Checking {len(NUMBERS)} numbers with {plural(workers, "process", "processes")}:')
             start = perf_counter()
             checks = check_many(NUMBERS, workers)
-            say(f'{plural(checks, "check")} in {perf_counter() - start:.2f}s')
+            elapsed = perf_counter() - start
+            say(f'{plural(checks, "check")} in {elapsed:.2f}s')
+            hand_over(elapsed)
     except (OSError, WorkerDiedError) as exc:
         fail(str(exc))
 
