@@ -52,7 +52,8 @@ def cpu_script(
 def output_of(process: subprocess.Popen[str]) -> list[str]:
     """Return the lines that a process prints until it ends, which must be well."""
     output, errors = process.communicate(timeout=conftest.PATIENCE)
-    assert (process.returncode, errors) == (0, '')
+    assert process.returncode == 0, errors
+    assert not errors, errors
     return output.splitlines()
 
 
