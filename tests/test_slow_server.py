@@ -127,7 +127,7 @@ def test_default_delay_is_5_seconds_at_most(run_script: RunScript) -> None:
 
 
 def test_requests_are_delayed_side_by_side(start_server: StartServer) -> None:
-    server = start_server('--min-delay', 0.3, '--max-delay', 0.3)
+    server = start_server('--min-delay', 1, '--max-delay', 1)
     with ThreadPoolExecutor(10) as executor:
         list(executor.map(lambda cc: httpx.get(server.url + path(cc)), CODES[:10]))
     requests = server.first_requests(10)
