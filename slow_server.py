@@ -110,13 +110,14 @@ class SlowHandler(SimpleHTTPRequestHandler):
         if {'content-length', 'transfer-encoding'} & {name.lower() for name in self.headers}:
             self.close_connection = True  # a body that nobody reads must not pass for a request
         self.wfile.flush()
+        end = time.time()
         self.answering = False
         say(f'{flag_code(self.path)}  {delay:.3f}s  {self.status}')
         self.server.record(
             path=self.path,
             status=self.status,
             start=start,
-            end=time.time(),
+            end=end,
             delay=delay,
             client_port=self.client_address[1],
         )
