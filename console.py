@@ -1,7 +1,7 @@
 """Output that threads share, and a line for what goes wrong."""
 
+import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,10 +17,17 @@ def say(text: str, end: str = '\n') -> None:
 
 def complain(message: str) -> None:
     """Print a line on stderr that names the script."""
-    with suppress(OSError):  # Ctrl-C has ended the reader of stdout too
+    try:
         if _in_mid_line:
             say('')
+    except OSError:  # Ctrl-C has ended the reader of stdout too
+        discard_output()
     print(f'{Path(sys.argv[0]).name}: {message}', file=sys.stderr)
+
+
+def discard_output() -> None:
+    """Let go of what nobody reads, also of what is still to be written at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str) -> NoReturn:

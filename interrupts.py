@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from math import inf
 
-from console import complain
+from console import complain, discard_output
 
 PERIOD = 0.05  # seconds between two looks at what is waiting
 GRACE = 0.7  # seconds in which everything has to wind down after a signal
@@ -69,12 +69,13 @@ def is_stopping() -> bool:
 
 
 def stop(reason: signal.Signals | Exception) -> bool:
-    """Break off what waits and refuse what comes; the first reason counts.
+    """Break off what waits and refuse what comes.
 
-    Do nothing outside of a run, and return False: there a failure concerns its caller alone.
+    The first reason counts, but a signal counts more than a failure. Do nothing outside of a
+    run, and return False: there a failure concerns its caller alone.
     """
     global _reason
-    if _running and not _reason:
+    if _running and (not _reason or (isinstance(reason, signal.Signals) and not stop_signal())):
         _reason = reason
     return _running
 
@@ -125,7 +126,7 @@ def handled() -> Iterator[None]:
     if isinstance(_reason, Exception):
         failure = _reason
     if isinstance(failure, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         raise SystemExit(BROKEN_PIPE_STATUS)
     if failure:
         raise failure

@@ -209,3 +209,15 @@ def test_ctrl_c_may_end_the_reader_of_stdout_too(start_job: StartJob) -> None:
     job.send_signal(signal.SIGINT)
     assert job.stderr.read() == 'job.py: interrupted\n'
     assert job.wait(PATIENCE) == 130
+
+
+def test_signal_counts_more_than_an_earlier_failure(start_job: StartJob) -> None:
+    """A process that has stopped for a failure must still obey whoever wants it to end."""
+    job = start_job("""
+        with interrupts.handled():
+            interrupts.stop(ValueError('first'))
+            ready()
+            time.sleep(30)
+    """)
+    job.send_signal(signal.SIGTERM)
+    assert job.wait(5) == 128 + signal.SIGTERM
