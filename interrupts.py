@@ -142,9 +142,9 @@ def start_run(grace: float = GRACE) -> None:
     """Let signals and failures stop this process, within so many seconds, from now on."""
     global _running, _reason, _grace
     _running, _reason, _grace = True, None, grace
-    _start_watcher()
     for signum in SIGNALS:
         signal.signal(signum, _on_signal)
+    _start_watcher()  # which lets Ctrl-C through: a handler must be there
     signal.set_wakeup_fd(_wakeup_fd, warn_on_full_buffer=False)
     _mask_ctrl_c(True)  # also in all threads and processes that the run starts
 
