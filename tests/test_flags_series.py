@@ -92,7 +92,9 @@ def test_code_is_printed_as_soon_as_its_flag_is_saved(
     pattern = re.compile(r'(?:.*\n)*([A-Z]{2}) ')
     output = ''
     while not (match := pattern.fullmatch(output)):
-        output += process.stdout.read(1)
+        character = process.stdout.read(1)
+        assert character, 'the script has ended'
+        output += character
     assert f'{match[1]}.gif' in flag_files()
     assert len(server.requests()) < len(codes_of(script))
 

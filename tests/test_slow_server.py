@@ -233,7 +233,9 @@ def test_nothing_outside_the_directory_is_served(
         client.sendall(f'GET {target} HTTP/1.1\r\n\r\nGET /page HTTP/1.1\r\n\r\n'.encode())
         answers = b''
         while b'public' not in answers:
-            answers += client.recv(65536)
+            received = client.recv(65536)
+            assert received, 'the connection was closed'
+            answers += received
     assert answers.startswith(b'HTTP/1.1 404')
     assert b'SECRET' not in answers
 
