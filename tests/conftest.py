@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+os.environ.pop('PYTHONUNBUFFERED', None)  # the scripts have to flush their output themselves
 
 PATIENCE = 60  # seconds until a test gives up on a script
 

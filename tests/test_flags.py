@@ -109,7 +109,12 @@ def test_get_flag_follows_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_file_is_always_whole(dest_dir: Path) -> None:
     old, new = b'o' * 5_000_000, b'n' * 5_000_000
     flags.save_flag(old, 'BR.gif')
-    writer = threading.Thread(target=flags.save_flag, args=(new, 'BR.gif'))
+
+    def write_again_and_again() -> None:
+        for _ in range(20):
+            flags.save_flag(new, 'BR.gif')
+
+    writer = threading.Thread(target=write_again_and_again)
     writer.start()
     while writer.is_alive():
         assert (dest_dir / 'BR.gif').read_bytes() in (old, new)

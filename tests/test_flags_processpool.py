@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,6 +103,18 @@ def test_processes_of_a_fork_server_do_not_outlive_the_script(start_driver: Star
         wait_until(lambda: len(server.connections) == len(POP20_CC), PATIENCE)
         script.kill()
         wait_until(lambda: running_here() == {})
+
+
+def test_ctrl_c_does_not_reach_processes_that_start(start_driver: StartDriver) -> None:
+    def starting() -> list[int]:
+        return [pid for pid, command in running_here().items() if 'spawn_main' in command]
+
+    with misbehaving('never answers') as server:
+        start_driver('spawn', '-s', server.url)
+        wait_until(starting, PATIENCE)
+        status = Path(f'/proc/{starting()[0]}/status').read_text()
+    (mask,) = re.findall(r'^SigBlk:\s*([0-9a-f]+)$', status, re.M)
+    assert int(mask, 16) & 1 << signal.SIGINT - 1
 
 
 def test_ctrl_c_while_processes_start_is_told_in_one_line(start_driver: StartDriver) -> None:

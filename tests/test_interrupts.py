@@ -102,6 +102,29 @@ def test_signal_ends_all_workers_with_one_line(
     assert job.wait(PATIENCE) == 128 + signum
 
 
+def test_ctrl_c_that_was_blocked_before_the_run_stops_it(start_job: StartJob) -> None:
+    job = start_job("""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        os.kill(os.getpid(), signal.SIGINT)
+        ready()
+        with interrupts.handled():
+            wait()
+    """)
+    assert rest(job) == ('', 'job.py: interrupted\n')
+
+
+def test_no_signal_counts_while_the_interpreter_shuts_down(start_job: StartJob) -> None:
+    job = start_job("""
+        import atexit
+        atexit.register(lambda: print(signal.getsignal(signal.SIGINT).name))
+        with interrupts.handled():
+            ready()
+            wait()
+    """)
+    job.send_signal(signal.SIGINT)
+    assert rest(job) == ('SIG_IGN\n', 'job.py: interrupted\n')
+
+
 def test_work_that_cannot_be_broken_off_does_not_delay_the_end(start_job: StartJob) -> None:
     job = start_job("""
         with interrupts.handled(), ThreadPoolExecutor() as executor:
