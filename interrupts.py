@@ -36,6 +36,7 @@ _last_words: Callable[[], object] | None = None
 _running = False
 _grace = GRACE
 _wakeup_fd = -1
+_forking = threading.local()
 _starting = threading.Lock()
 _ending = threading.Lock()  # taken by who ends the run: the main thread or the watcher
 
@@ -232,5 +233,24 @@ def _forget_parent() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_forget_parent)
+def _hold_signals() -> None:
+    """Keep signals from a process that is about to be forked until it has forgotten its parent.
+
+    Before that, it would pass them on: to the watcher of its parent.
+    """
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _release_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _start_as_child() -> None:
+    _forget_parent()
+    _release_signals()
+
+
+if sys.platform != 'win32':
+    os.register_at_fork(
+        before=_hold_signals, after_in_parent=_release_signals, after_in_child=_start_as_child
+    )

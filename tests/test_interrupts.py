@@ -125,6 +125,24 @@ def test_no_signal_counts_while_the_interpreter_shuts_down(start_job: StartJob) 
     assert rest(job) == ('SIG_IGN\n', 'job.py: interrupted\n')
 
 
+def test_signal_to_a_newborn_process_does_not_reach_its_parent(start_job: StartJob) -> None:
+    job = start_job("""
+        os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+        del sys.modules['interrupts']
+        import interrupts  # again, for its hooks to come after that one
+        with interrupts.handled():
+            child = os.fork()
+            if not child:
+                time.sleep(10)
+                os._exit(0)
+            ready()
+            _, status = os.waitpid(child, 0)
+            time.sleep(0.2)
+            print(os.waitstatus_to_exitcode(status))
+    """)
+    assert rest(job) == (f'{-signal.SIGTERM}\n', '')
+
+
 def test_work_that_cannot_be_broken_off_does_not_delay_the_end(start_job: StartJob) -> None:
     job = start_job("""
         with interrupts.handled(), ThreadPoolExecutor() as executor:
