@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from measures import FILE_VARIABLE
 from slow_server import flag_code
 
 PROJECT_DIR = Path(__file__).resolve().parent
-LOG_LAG = 0.1  # seconds in which the server logs a request that it has answered
 
 
 @dataclass
@@ -36,6 +36,7 @@ def run_script(command: list[str], server_log: Path | None = None) -> Run:
 
     Raise RunError if it fails, interrupts.StoppedError if this program has to stop.
     """
+    interrupts.check()
     seen_before = server_log.stat().st_size if server_log else 0
     with tempfile.TemporaryDirectory() as folder:
         measures = Path(folder, 'measures.json')
@@ -50,16 +51,26 @@ def run_script(command: list[str], server_log: Path | None = None) -> Run:
                 stderr=subprocess.PIPE,
                 text=True,
             ) as process,
-            interrupts.breakable(process.terminate),
+            terminated_on_stop(process),
         ):
             _, stderr = process.communicate()
         if not measures.exists():
             raise RunError(f'{stderr.strip()}\n(exit status {process.returncode})')
         run = Run(**json.loads(measures.read_text()))
     if server_log:
-        time.sleep(LOG_LAG)
         run.requests = read_log(server_log, seen_before)
     return run
+
+
+@contextmanager
+def terminated_on_stop(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Terminate a process if this program has to stop, maybe before the block can begin."""
+    try:
+        with interrupts.breakable(process.terminate):
+            yield
+    except interrupts.StoppedError:
+        process.terminate()
+        raise
 
 
 def read_log(server_log: Path, position: int) -> list[Request]:

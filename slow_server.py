@@ -109,7 +109,6 @@ class SlowHandler(SimpleHTTPRequestHandler):
             answer()
         if {'content-length', 'transfer-encoding'} & {name.lower() for name in self.headers}:
             self.close_connection = True  # a body that nobody reads must not pass for a request
-        self.wfile.flush()
         end = time.time()
         self.answering = False
         say(f'{flag_code(self.path)}  {delay:.3f}s  {self.status}')
@@ -121,6 +120,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
             delay=delay,
             client_port=self.client_address[1],
         )
+        self.wfile.flush()  # after that, since who has the response may look for it in the log
 
     def send_head(self) -> Any:
         """Answer 404 for anything outside the directory, behind a symbolic link too."""
@@ -241,16 +241,17 @@ def main() -> None:
         server = SlowServer(args.bind, args.port, args.directory, behavior)
     except OSError as exc:
         sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {exc.strerror}')
-    try:
-        server.log = args.log.open('w', encoding='utf-8') if args.log else None
-    except OSError as exc:
-        sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
-    host = f'[{args.bind}]' if ':' in args.bind else args.bind
-    with suppress(OSError):  # nobody has to read this
-        print(f'Serving flags at http://{host}:{server.server_address[1]}/flags', flush=True)
-    if args.until_eof:
-        threading.Thread(target=stop_at_eof, args=(sys.stdin.buffer,), daemon=True).start()
-    server.serve_forever()
+    with server:
+        try:
+            server.log = args.log.open('w', encoding='utf-8') if args.log else None
+        except OSError as exc:
+            sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
+        host = f'[{args.bind}]' if ':' in args.bind else args.bind
+        with suppress(OSError):  # nobody has to read this
+            print(f'Serving flags at http://{host}:{server.server_address[1]}/flags', flush=True)
+        if args.until_eof:
+            threading.Thread(target=stop_at_eof, args=(sys.stdin.buffer,), daemon=True).start()
+        server.serve_forever()
 
 
 if __name__ == '__main__':
