@@ -6,7 +6,7 @@ An opener is a context manager: it yields an executor and the words for what tha
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -32,28 +32,11 @@ class SerialExecutor(Executor):
         return map(fn, *iterables)
 
 
-class ProcessPool(ProcessPoolExecutor):
-    """A pool of processes that keeps its results as long as it lives.
-
-    If nobody held them, they would be cancelled as soon as the block fails; a pool that breaks
-    after that ends with a traceback before Python 3.12.
-    """
-
-    def map(self, fn: Callable[..., T], *iterables: Iterable[Any], **options: Any) -> Iterator[T]:
-        """Return what the pool does, but remember it."""
-        self._results = super().map(fn, *iterables, **options)
-        return self._results
-
-
 @contextmanager
 def process_pool(workers: int | None, _scheduler: str | None) -> Iterator[tuple[Executor, str]]:
     """Open a pool of processes, by default one per CPU."""
     count = workers or processes.default_workers()
-    with (
-        processes.ending_together(),
-        ProcessPool(count, initializer=processes.follow_parent) as executor,
-        interrupts.stop_on_failure(),
-    ):
+    with processes.pool(count, processes.follow_parent) as executor:
         yield executor, plural(count, 'process', 'processes')
 
 

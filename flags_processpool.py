@@ -9,7 +9,6 @@ Work that mostly waits gains nothing from processes: they take longer to start t
 and what threads find in shared memory has to be handed to them.
 """
 
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import flags
@@ -30,12 +29,9 @@ def start_worker(base_url: str, dest_dir: Path) -> None:
 
 def download_many(cc_list: list[str]) -> int:
     """Download and save the flags, as many at a time as there are processes; return how many."""
-    processes.hide_ctrl_c()
-    settings = flags.BASE_URL, flags.DEST_DIR
-    with ProcessPoolExecutor(MAX_WORKERS, initializer=start_worker, initargs=settings) as executor:
+    with processes.pool(MAX_WORKERS, start_worker, flags.BASE_URL, flags.DEST_DIR) as executor:
         codes = executor.map(download_one, sorted(cc_list))
-        with processes.ending_together(), interrupts.stop_on_failure():
-            return len(list(codes))
+        return len(list(codes))
 
 
 if __name__ == '__main__':

@@ -6,11 +6,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from typing import Any, TypeVar
 
 import interrupts
+
+T = TypeVar('T')
+
+_starting = threading.Lock()  # held while a pool starts processes: it takes losses badly then
 
 GRACE = 0.3  # seconds for a process to wind down, so that there are some left for the others
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
@@ -45,26 +51,44 @@ def worker_count(text: str) -> int:
     return int(text)
 
 
+class Pool(ProcessPoolExecutor):
+    """A pool whose processes can be terminated at any time, and all at once."""
+
+    def map(self, fn: Callable[..., T], *iterables: Iterable[Any], **options: Any) -> Iterator[T]:
+        """Return what the base class does, but keep the results for as long as the pool lives.
+
+        If nobody held them, they would be cancelled as soon as the caller fails; a pool that
+        breaks after that ends with a traceback before Python 3.12.
+        """
+        with _starting:
+            self._results = super().map(fn, *iterables, **options)
+        return self._results
+
+
+@contextmanager
+def pool(
+    workers: int, initializer: Callable[..., object], *initargs: object
+) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of so many processes that end if the block fails or the program has to stop."""
+    with (
+        ending_together(),
+        Pool(workers, initializer=initializer, initargs=initargs) as executor,
+        interrupts.stop_on_failure(),
+    ):
+        yield executor
+
+
 @contextmanager
 def ending_together() -> Iterator[None]:
-    """Terminate the block's processes if the program has to stop.
-
-    ProcessPoolExecutor may fail when it loses some while it starts others: better start all
-    of its processes before.
-    """
-    hide_ctrl_c()
+    """Have the block's processes terminated if the program has to stop."""
+    if multiprocessing.get_start_method() != 'fork':
+        start_resource_tracker()
     try:
         with interrupts.breakable(terminate_children):
             yield
     except interrupts.StoppedError:  # maybe before the block could begin
         terminate_children()
         raise
-
-
-def hide_ctrl_c() -> None:
-    """Keep Ctrl-C from processes to be started, if the calling thread has blocked it."""
-    if multiprocessing.get_start_method() != 'fork':
-        start_resource_tracker()
 
 
 def start_resource_tracker() -> None:
@@ -80,8 +104,9 @@ def start_resource_tracker() -> None:
 
 def terminate_children() -> None:
     """Send SIGTERM to all processes that multiprocessing has started here."""
-    for child in multiprocessing.active_children():
-        child.terminate()
+    with _starting:
+        for child in multiprocessing.active_children():
+            child.terminate()
 
 
 def follow_parent() -> None:

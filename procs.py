@@ -25,7 +25,7 @@ from time import perf_counter
 
 import interrupts
 import processes
-from console import fail, plural, say
+from console import fail, plural, reason, say
 from measures import hand_over
 from primes import NUMBERS, PrimeResult
 from proc_pool import check, format_result
@@ -39,29 +39,29 @@ class WorkerDiedError(Exception):
 
 def main() -> None:
     """Check the numbers with as many processes as the command line asks for."""
-    workers = process_args().workers or processes.default_workers()
+    workers = process_args()
     try:
-        with interrupts.handled(), processes.ending_together(), interrupts.stop_on_failure():
-            say(f'Checking {len(NUMBERS)} numbers with {plural(workers, "process", "processes")}:')
-            start = perf_counter()
-            checks = check_many(NUMBERS, workers)
-            elapsed = perf_counter() - start
-            say(f'{plural(checks, "check")} in {elapsed:.2f}s')
-            hand_over(elapsed)
+        with interrupts.handled():
+            check_many(NUMBERS, workers)
     except (OSError, WorkerDiedError) as exc:
-        fail(str(exc))
+        fail(reason(exc))
 
 
-def check_many(numbers: list[int], workers: int) -> int:
-    """Check numbers with so many processes; return how many when all results are printed."""
-    jobs: SimpleQueue[int] = multiprocessing.SimpleQueue()
-    results: Queue[PrimeResult] = multiprocessing.Queue()
-    team = start_workers(workers, jobs, results)
-    for n in numbers:
-        jobs.put(n)
-    for _ in numbers:
-        say(format_result(next_result(results, team)))
-    return len(numbers)
+def check_many(numbers: list[int], workers: int) -> None:
+    """Check numbers with so many processes; report the results in the order of completion."""
+    with processes.ending_together(), interrupts.stop_on_failure():
+        say(f'Checking {len(numbers)} numbers with {plural(workers, "process", "processes")}:')
+        start = perf_counter()
+        jobs: SimpleQueue[int] = multiprocessing.SimpleQueue()
+        results: Queue[PrimeResult] = multiprocessing.Queue()
+        team = start_workers(workers, jobs, results)
+        for n in numbers:
+            jobs.put(n)
+        for _ in numbers:
+            say(format_result(next_result(results, team)))
+        elapsed = perf_counter() - start
+        say(f'{plural(len(numbers), "check")} in {elapsed:.2f}s')
+        hand_over(elapsed)
 
 
 def start_workers(count: int, jobs: SimpleQueue[int], results: Queue[PrimeResult]) -> list[Process]:
@@ -102,11 +102,11 @@ def look_after(team: list[Process]) -> None:
             raise WorkerDiedError(message)
 
 
-def process_args() -> argparse.Namespace:
+def process_args() -> int:
     """Return the number of workers."""
     parser = argparse.ArgumentParser(description='Check numbers for primality in processes.')
     processes.add_workers_argument(parser)
-    return parser.parse_args()
+    return parser.parse_args().workers or processes.default_workers()
 
 
 if __name__ == '__main__':
