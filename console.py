@@ -1,6 +1,7 @@
 """Output that threads share, and a line for what goes wrong."""
 
 import os
+import ssl
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -33,7 +34,32 @@ def discard_output() -> None:
 def fail(message: str) -> NoReturn:
     """End the script with status 1 and a line on stderr."""
     complain(message)
+    try:
+        print(end='', flush=True)
+    except OSError:  # maybe the very reason; at exit it would change the status
+        discard_output()
     sys.exit(1)
+
+
+def reason(exc: BaseException) -> str:
+    """Return one line that tells what went wrong, in the operating system's words if it did."""
+    text = system_error(exc) or ' '.join(str(exc).split()) or type(exc).__name__
+    place = getattr(exc, 'filename', None)
+    return f'{text}: {place}' if place else text
+
+
+def system_error(exc: BaseException) -> str | None:
+    """Return what the operating system calls the error that led to exc, if one did."""
+    if isinstance(exc, BaseExceptionGroup):
+        return system_error(exc.exceptions[0])
+    cause = exc.__cause__ or exc.__context__
+    if cause and (name := system_error(cause)):
+        return name
+    if isinstance(exc, ssl.SSLError):
+        return str(exc)  # its number is not the system's
+    if isinstance(exc, OSError) and exc.errno:
+        return os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
+    return None
 
 
 def plural(number: int, noun: str, nouns: str = '') -> str:

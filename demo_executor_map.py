@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import sleep, strftime
 
 import interrupts
-from console import say
+from console import fail, reason, say
 
 
 def show(text: str) -> None:
@@ -36,15 +36,23 @@ def loiter(n: int) -> int:
 
 
 def main() -> None:
+    """Show map at work, and any trouble in one line."""
+    try:
+        with interrupts.handled():
+            show_map()
+    except OSError as exc:
+        fail(reason(exc))
+
+
+def show_map() -> None:
     """Map loiter over five numbers with three threads."""
-    with interrupts.handled():
-        show('Script starting.')
-        with ThreadPoolExecutor(max_workers=3) as executor, interrupts.stop_on_failure():
-            results = executor.map(loiter, range(5))
-            show(f'results: {results}')
-            show('Waiting for individual results:')
-            for i, result in enumerate(results):
-                show(f'result {i}: {result}')
+    show('Script starting.')
+    with ThreadPoolExecutor(max_workers=3) as executor, interrupts.stop_on_failure():
+        results = executor.map(loiter, range(5))
+        show(f'results: {results}')
+        show('Waiting for individual results:')
+        for i, result in enumerate(results):
+            show(f'result {i}: {result}')
 
 
 if __name__ == '__main__':

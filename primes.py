@@ -15,7 +15,7 @@ import math
 from typing import NamedTuple
 
 import interrupts
-from console import fail, say
+from console import fail, reason, say
 
 PRIMALITY = {
     2: True,
@@ -66,12 +66,15 @@ def is_prime(n: int) -> bool:
 
 def main() -> None:
     """Print the numbers, marking the primes; fail if the table is wrong."""
-    with interrupts.handled():
-        for n in NUMBERS:
-            prime = is_prime(n)
-            say(f'{n:16}  P' if prime else f'{n:16}')
-            if prime != PRIMALITY[n]:
-                fail(f'wrong about {n} in PRIMALITY')
+    try:
+        with interrupts.handled():
+            for n in NUMBERS:
+                prime = is_prime(n)
+                say(f'{n:16}  P' if prime else f'{n:16}')
+                if prime != PRIMALITY[n]:
+                    fail(f'wrong about {n} in PRIMALITY')
+    except OSError as exc:
+        fail(reason(exc))
 
 
 if __name__ == '__main__':

@@ -22,7 +22,7 @@ from time import perf_counter
 import executors
 import interrupts
 import processes
-from console import fail, say
+from console import fail, reason, say
 from measures import hand_over
 from primes import NUMBERS, PrimeResult, is_prime
 
@@ -42,8 +42,10 @@ def main() -> None:
             check_many(NUMBERS, executors.OPENERS[args.executor](args.workers, args.scheduler))
     except BrokenExecutor:
         fail('a worker died before its work was done')
-    except (OSError, executors.UnavailableError) as exc:
+    except executors.UnavailableError as exc:
         fail(str(exc))
+    except OSError as exc:
+        fail(reason(exc))
 
 
 def check_many(numbers: list[int], opener: AbstractContextManager[tuple[Executor, str]]) -> None:
