@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
+import anyio
 import httpx
 
 import clients
@@ -12,10 +13,12 @@ import interrupts
 
 T = TypeVar('T')
 
+clients.late_loaders.append(partial(anyio.run, anyio.sleep, 0))  # httpx runs on anyio
 
-def new_client() -> httpx.AsyncClient:
-    """Return a client for one worker, which has to close it."""
-    return httpx.AsyncClient(**clients.client_options())
+
+def new_client(url: str) -> httpx.AsyncClient:
+    """Return a client of url and its like for one worker, which has to close it."""
+    return httpx.AsyncClient(**clients.client_options(url))
 
 
 async def get(client: httpx.AsyncClient, url: str) -> httpx.Response:
@@ -54,4 +57,5 @@ async def gather(*coroutines: Coroutine[Any, Any, T]) -> list[T]:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        if tasks:
+            await asyncio.wait(tasks)

@@ -5,38 +5,37 @@ waiting for others, and a TLS context takes longer to build than a flag to downl
 """
 
 import copyreg
-import importlib
-import os
 import socket
 import ssl
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any
-from urllib.request import getproxies
 
 import httpx
 
 import interrupts
+from console import reason
 
 TIMEOUT = 6.1  # seconds without a byte, more than the longest delay of slow_server.py
 DEADLINE = 10.0  # seconds for one response, which may come byte by byte
-LOOPBACK = ('all://localhost', 'all://127.0.0.1', 'all://[::1]')
+LOOPBACK = {'localhost', '127.0.0.1', '::1'}
 
 
 class Worker:
     """A client, and the sockets it uses so that another thread can break off its request."""
 
-    def __init__(self) -> None:
-        """Open a client that has no connection yet."""
-        self.client = httpx.Client(**client_options())
+    def __init__(self, url: str) -> None:
+        """Open a client for url and its like, without a connection yet."""
+        self.client = httpx.Client(**client_options(url))
         self.sockets: list[socket.socket] = []
         self.broken_off = False
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """Learn of new connections: https://www.encode.io/httpcore/extensions/#trace."""
-        if event in ('connection.connect_tcp.complete', 'connection.start_tls.complete'):
+        if event.endswith(('connect_tcp.complete', 'start_tls.complete')):
             in_use = [sock for sock in self.sockets if sock.fileno() >= 0]
             self.sockets = [*in_use, info['return_value'].get_extra_info('socket')]
 
@@ -48,6 +47,8 @@ class Worker:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+late_loaders: list[Callable[[], object]] = []  # what other modules want prepare() to call
+
 _local = threading.local()
 _tls_lock = threading.Lock()
 
@@ -58,7 +59,7 @@ def get(url: str) -> httpx.Response:
     Raise httpx.HTTPError if there is no complete response in time, and
     interrupts.StoppedError if the program has to stop.
     """
-    worker = _worker()
+    worker = _worker(url)
     worker.broken_off = False
     try:
         with interrupts.breakable(worker.break_off, DEADLINE):
@@ -66,9 +67,20 @@ def get(url: str) -> httpx.Response:
     except httpx.TransportError:
         if not worker.broken_off:
             raise
+    except UnicodeError as exc:  # a redirect to what cannot be the name of a host
+        raise httpx.ConnectError(str(exc), request=httpx.Request('GET', url)) from exc
     if worker.broken_off:
         raise timeout_error(url)
     return response
+
+
+def _worker(url: str) -> Worker:
+    """Return the calling thread's worker; its client is closed after the thread has ended."""
+    if not hasattr(_local, 'worker'):
+        _local.worker = Worker(url)
+        weakref.finalize(threading.current_thread(), _local.worker.client.close)
+    worker: Worker = _local.worker
+    return worker
 
 
 def timeout_error(url: str) -> httpx.ReadTimeout:
@@ -76,9 +88,19 @@ def timeout_error(url: str) -> httpx.ReadTimeout:
     return httpx.ReadTimeout('timed out', request=httpx.Request('GET', url))
 
 
-def prepare() -> None:
-    """Import what httpx puts off until its first client, lest a timed download pays for it."""
-    importlib.import_module('httpcore')
+def prepare(base_url: str) -> None:
+    """Load what httpx and TLS put off until they need it, lest a timed download pays for it.
+
+    Raise OSError if the environment names a proxy that httpx cannot use.
+    """
+    try:
+        httpx.Client(**client_options(base_url)).close()
+    except (httpx.InvalidURL, ImportError, ValueError) as exc:
+        raise OSError(f'proxy: {exc}') from exc
+    for load in late_loaders:
+        load()
+    if base_url.startswith('https:'):
+        full_tls_context()
 
 
 def content(response: httpx.Response) -> bytes:
@@ -113,39 +135,19 @@ def describe(exc: Exception) -> str:
         return f'{response.status_code} {response.reason_phrase}{body}: {response.url}'
     if isinstance(exc, httpx.TimeoutException):
         return f'timed out: {exc.request.url}'
-    reason = system_error(exc) or ' '.join(str(exc).split()) or type(exc).__name__
-    place = exc.request.url if isinstance(exc, httpx.RequestError) else getattr(exc, 'filename', '')
-    return f'{reason}: {place}' if place else reason
+    if isinstance(exc, httpx.RequestError):
+        return f'{reason(exc)}: {exc.request.url}'
+    return reason(exc)
 
 
-def system_error(exc: BaseException) -> str | None:
-    """Return what the operating system calls the error that led to exc, if it was one of its."""
-    if isinstance(exc, BaseExceptionGroup):
-        return system_error(exc.exceptions[0])
-    cause = exc.__cause__ or exc.__context__
-    if cause and (reason := system_error(cause)):
-        return reason
-    if isinstance(exc, ssl.SSLError):
-        return str(exc)  # its number is not the system's
-    if isinstance(exc, OSError) and exc.errno:
-        return os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
-    return None
-
-
-def client_options() -> dict[str, Any]:
-    """Return the arguments that all clients are made with, asynchronous ones too."""
+def client_options(url: str) -> dict[str, Any]:
+    """Return the arguments for a client of url and its like, also for an asynchronous one."""
     return {
         'verify': TLS_CONTEXT,
         'timeout': TIMEOUT,
         'follow_redirects': True,
-        'mounts': proxy_exemptions(),
+        'trust_env': httpx.URL(url).host not in LOOPBACK,  # it may name a proxy
     }
-
-
-@cache
-def proxy_exemptions() -> dict[str, None]:
-    """Return what keeps requests to this machine from a proxy that the environment names."""
-    return dict.fromkeys(LOOPBACK) if getproxies() else {}
 
 
 class LazyTLSContext(ssl.SSLContext):
@@ -175,12 +177,3 @@ def full_tls_context() -> ssl.SSLContext:
 @cache
 def _full_tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
-
-
-def _worker() -> Worker:
-    """Return the calling thread's worker; its client is closed after the thread has ended."""
-    if not hasattr(_local, 'worker'):
-        _local.worker = Worker()
-        weakref.finalize(threading.current_thread(), _local.worker.client.close)
-    worker: Worker = _local.worker
-    return worker

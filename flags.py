@@ -65,7 +65,7 @@ def main(downloader: Callable[[list[str]], int]) -> None:
         with interrupts.handled():
             DEST_DIR.mkdir(exist_ok=True)
             with servers.running(server) as BASE_URL:
-                clients.prepare()
+                clients.prepare(BASE_URL)
                 start = time.perf_counter()
                 count = downloader(POP20_CC)
                 elapsed = time.perf_counter() - start

@@ -49,7 +49,7 @@ async def download_all(tally: Tally, cc_list: list[str], base_url: str, concur_r
     codes = iter(sorted(cc_list))
 
     async def worker() -> None:
-        async with async_clients.new_client() as client:
+        async with async_clients.new_client(base_url) as client:
             for cc in codes:
                 with tally.errors_of(cc):
                     tally.count(await download_one(client, cc, base_url, tally.verbose))

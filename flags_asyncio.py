@@ -18,7 +18,7 @@ from console import say
 
 async def get_flag(cc: str) -> bytes:
     """Return the GIF for a country code; raise httpx.HTTPError if that fails."""
-    async with async_clients.new_client() as client:
+    async with async_clients.new_client(flags.BASE_URL) as client:
         response = await async_clients.get(client, flags.flag_url(flags.BASE_URL, cc))
     return clients.content(response)
 

@@ -160,6 +160,7 @@ BEHAVIORS: dict[str, Handler | None] = {
     'ends half-way': partial(answer, response('200 OK', GIF[:HALF], length=len(GIF))),
     'sends garbage': partial(answer, b'\x00\xff\x7fnot HTTP at all\r\n\r\n'),
     'redirects for ever': partial(answer, response('302 Found', b'', 'Location: /flags/br')),
+    'redirects to no host': partial(answer, response('302 Found', b'', 'Location: http://a..b/')),
     'redirects once': redirect_once,
     'answers 500': partial(answer, response('500 Internal Server Error', b'Sorry.')),
     'answers 404': partial(answer, response('404 Not Found', b'Nothing here.')),

@@ -45,6 +45,7 @@ def test_download_many_returns_how_many(
     flags.DEST_DIR.mkdir()
     assert flags_asyncio.download_many(['US', 'BR', 'CN']) == 3
     assert flag_files() == ['BR.gif', 'CN.gif', 'US.gif']
+    assert flags_asyncio.download_many([]) == 0
 
 
 def test_late_call_to_break_off_does_not_cancel_what_comes_next(start_server: StartServer) -> None:
@@ -56,7 +57,7 @@ def test_late_call_to_break_off_does_not_cancel_what_comes_next(start_server: St
 
     async def download() -> bool:
         spy = asyncio.create_task(what_waits())
-        async with async_clients.new_client() as client:
+        async with async_clients.new_client(flags.BASE_URL) as client:
             await async_clients.get(client, flags.flag_url(server.url, 'BR'))
             for break_off in await spy:
                 break_off()

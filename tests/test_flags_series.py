@@ -130,6 +130,7 @@ FAILURES = {
     'ends half-way': '',
     'sends garbage': '',
     'redirects for ever': 'redirects',
+    'redirects to no host': 'label empty or too long',
     'answers 404': '404 Not Found',
     'answers 500': '500 Internal Server Error',
     'answers 204': '204 No Content',
