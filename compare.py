@@ -30,7 +30,7 @@ import interrupts
 import processes
 import servers
 import slow_server
-from comparison import Entry, header, print_report, row
+from comparison import Entry, print_report, rows
 from console import complain, fail
 from executors import OPENERS
 from files import write_whole
@@ -40,6 +40,7 @@ FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_async
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
+GRACE = 1.2  # seconds until the scripts, which have less, have ended after a signal
 PICTURES = ('.png', '.svg')
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     """Run the scripts; then show, and save, what the command line asks for."""
     args = process_args()
     try:
-        with interrupts.handled(), server_with_log(args) as (server_args, log):
+        with interrupts.handled(GRACE), server_with_log(args) as (server_args, log):
             measure(args.entries, args.runs, server_args, log)
     except (OSError, servers.ServerError) as exc:
         fail(clients.describe(exc))
@@ -77,7 +78,7 @@ def server_with_log(args: argparse.Namespace) -> Iterator[tuple[list[str], Path 
 def measure(entries: list[Entry], runs: int, server_args: list[str], log: Path | None) -> None:
     """Run each entry's script so many times, all in turns; a failure ends its turns."""
     turns = [(entry, number) for number in range(1, runs + 1) for entry in entries]
-    with tqdm(turns, leave=False) as bar:
+    with tqdm(turns, leave=False, disable=None) as bar:
         for entry, number in bar:
             bar.set_description(f'{entry.name}, run {number} of {runs}')
             if entry.failure:
@@ -106,8 +107,7 @@ def report(args: argparse.Namespace, entries: list[Entry]) -> None:
 def save(args: argparse.Namespace, entries: list[Entry]) -> None:
     """Write the files that the command line asks for."""
     if args.markdown:
-        rows = [header(entries), *(row(entry, entries) for entry in entries)]
-        write_whole(args.markdown, charts.markdown(rows).encode())
+        write_whole(args.markdown, charts.markdown(rows(entries)).encode())
     if args.json:
         facts = {
             'python': platform.python_version(),
@@ -148,9 +148,9 @@ def argument_parser() -> argparse.ArgumentParser:
     add = common.add_argument
     add('-n', '--runs', metavar='N', type=flags2_common.positive, help='runs of each script')
     add('--timeline', action='store_true', help='show each request of the last runs')
-    add('--plot', metavar='FILE', type=Path, help='draw a picture: .png or .svg')
-    add('--json', metavar='FILE', type=Path, help='write all measures')
-    add('--markdown', metavar='FILE', type=Path, help='write the table')
+    add('--plot', metavar='FILE', type=file_path, help='draw a picture: .png or .svg')
+    add('--json', metavar='FILE', type=file_path, help='write all measures')
+    add('--markdown', metavar='FILE', type=file_path, help='write the table')
 
     parser = argparse.ArgumentParser(description='Time the variants of a script side by side.')
     commands = parser.add_subparsers(title='what to compare (default: flags)')
@@ -176,6 +176,14 @@ def argument_parser() -> argparse.ArgumentParser:
     primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
     primes.set_defaults(entries_for=primes_entries, runs=1, server=None, delay=None)
     return parser
+
+
+def file_path(text: str) -> Path:
+    """Return the path of a file to write: a type for argparse."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f'{text!r} is a directory')
+    return path
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:

@@ -66,6 +66,11 @@ def last_duration(entries: Sequence[Entry]) -> float:
     return max((each.end for entry in entries for each in entry.runs[-1].requests), default=0)
 
 
+def rows(entries: list[Entry]) -> list[list[str]]:
+    """Return the table: a header, and a row for each entry."""
+    return [header(entries), *(row(entry, entries) for entry in entries)]
+
+
 def header(entries: list[Entry]) -> list[str]:
     """Return the heads of the table's columns; times are in seconds."""
     columns = ['script', 'min', 'median', 'max', 'speed-up', 'MB']
@@ -97,8 +102,7 @@ def row(entry: Entry, entries: list[Entry]) -> list[str]:
 def print_report(entries: list[Entry], with_timeline: bool) -> None:
     """Print a table and bars, and on request what went on between scripts and server."""
     width = shutil.get_terminal_size().columns
-    rows = [header(entries), *(row(entry, entries) for entry in entries)]
-    for line in charts.table(rows, width):
+    for line in charts.table(rows(entries), width):
         say(line)
     complete = [entry for entry in entries if entry.runs]
     say('')

@@ -25,7 +25,7 @@ from tqdm import tqdm
 import clients
 import interrupts
 import servers
-from console import fail, plural, say
+from console import complain, fail, plural, say
 from flags import DEST_DIR, POP20_CC, save_flag
 from measures import hand_over
 from servers import SERVERS
@@ -60,11 +60,12 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
             actual_req = min(args.max_req, max_concur_req, len(cc_list))
             if servers.is_remote(base_url) and actual_req > MAX_REMOTE_REQ:
                 actual_req = MAX_REMOTE_REQ
-                say(f'No more than {actual_req} requests at a time, as this is a public site.')
+                complain(f'no more than {actual_req} requests at a time, as that site is public')
             initial_report(cc_list, actual_req, args.server, base_url)
-            clients.prepare()
+            clients.prepare(base_url)
             start_time = time.perf_counter()
             counter = download_many(cc_list, base_url, args.verbose, actual_req)
+            interrupts.set_last_words(None)
             final_report(cc_list, counter, start_time)
     except (OSError, servers.ServerError) as exc:
         fail(clients.describe(exc))
@@ -169,8 +170,8 @@ def final_report(cc_list: list[str], counter: Counter[DownloadStatus], start_tim
     cancelled = len(cc_list) - counter.total()
     say('-' * 20)
     say(f'{plural(counter[DownloadStatus.OK], "flag")} downloaded.')
-    if not_found := counter[DownloadStatus.NOT_FOUND]:
-        say(f'{not_found} not found.')
+    if missing := counter[DownloadStatus.NOT_FOUND]:
+        say(f'{missing} not found.')
     if errors := counter[DownloadStatus.ERROR]:
         say(f'{plural(errors, "error")}.')
     if cancelled:
@@ -206,7 +207,7 @@ class Tally:
         self.counter: Counter[DownloadStatus] = Counter()
         self.bar_lock = threading.RLock()
         tqdm.set_lock(self.bar_lock)  # the default one serves processes too, and is large
-        self.bar = tqdm(total=len(cc_list), disable=verbose)
+        self.bar = tqdm(total=len(cc_list), disable=verbose or not sys.stderr)
         interrupts.set_last_words(partial(final_report, cc_list, self.counter, time.perf_counter()))
 
     def __enter__(self) -> Self:
@@ -225,20 +226,22 @@ class Tally:
     def errors_of(self, cc: str) -> Iterator[None]:
         """Count an error, and with verbose show it, if the block raises one.
 
-        Nothing is counted if the program has to stop, as it has when a file cannot be saved.
+        If a file cannot be saved, or an outcome not shown, the program has to stop. What ends
+        only because of that does not count.
         """
-        try:
-            yield
-        except interrupts.StoppedError:
-            pass
-        except httpx.HTTPError as exc:
-            self.count(DownloadStatus.ERROR)
-            if self.verbose:
-                say(f'{cc} error: {clients.describe(exc)}')
-        except OSError as exc:
-            self.count(DownloadStatus.ERROR)
-            if not interrupts.stop(exc):
-                raise
+        with interrupts.stop_on_failure():
+            try:
+                yield
+            except interrupts.StoppedError:
+                pass
+            except httpx.HTTPError as exc:
+                self.count(DownloadStatus.ERROR)
+                if self.verbose:
+                    say(f'{cc} error: {clients.describe(exc)}')
+            except OSError as exc:
+                self.count(DownloadStatus.ERROR)
+                if not interrupts.stop(exc):
+                    raise
 
     def advance(self, *_: object) -> None:
         """Move the bar by one; may be called in any thread, and by a future."""

@@ -3,8 +3,9 @@
 Python runs signal handlers in the main thread only, and no exception reaches a thread that
 waits for a server. So nothing is raised from outside here. Whatever may wait for long is
 registered with `breakable`; a watcher thread breaks it off when it is overdue or when the
-program has to stop. From then on `breakable` refuses new work. The variants need no code of
-their own for this: their loops run to the end, only faster.
+program has to stop. From then on `breakable` refuses new work. So the variants need no code
+for signals: their loops run to the end, only faster. They just say, by `stop_on_failure`,
+whose failure is to stop the others.
 """
 
 import os
@@ -99,14 +100,15 @@ def stop_signal() -> signal.Signals | None:
 
 
 @contextmanager
-def handled() -> Iterator[None]:
+def handled(grace: float = GRACE) -> Iterator[None]:
     """Make the block a run that signals and failures can stop, and end it in good order.
 
+    After a signal it has so many seconds to wind down.
     Raise SystemExit with 128 + its number after a signal, and the failure that made the
     rest stop. If whoever read standard output is gone, exit without a word.
     """
     global _running
-    start_run()
+    start_run(grace)
     set_last_words(partial(complain, 'interrupted'))
     failure: Exception | None = None
     try:
@@ -133,8 +135,11 @@ def handled() -> Iterator[None]:
         raise failure
 
 
-def set_last_words(say: Callable[[], object]) -> None:
-    """Call say if the program has to end while work, like a DNS look-up, cannot be broken off."""
+def set_last_words(say: Callable[[], object] | None) -> None:
+    """Call say if the program has to end while work, like a DNS look-up, cannot be broken off.
+
+    None means that all is said, or about to be.
+    """
     global _last_words
     _last_words = say
 

@@ -58,7 +58,7 @@ def is_base_url(text: str) -> bool:
     except (httpx.InvalidURL, UnicodeError):
         return False
     valid_port = url.port is None or 0 < url.port <= MAX_PORT
-    extensible = not url.query and not url.fragment  # the rest of the path goes to its end
+    extensible = not {'?', '#'} & set(text)  # the rest of the path goes to its end
     return url.scheme in ('http', 'https') and bool(url.host) and valid_port and extensible
 
 

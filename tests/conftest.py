@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -63,8 +65,23 @@ def started(args: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            if process.poll() is None:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def shown_on_terminal(args: list[str], stream: str, columns: int, **options: Any) -> str:
+    """Return what a process shows if its stdout or stderr, but not both, is a terminal."""
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, columns))
+    silent = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+    output = b''
+    with started(args, **options | silent | {stream: terminal}):
+        os.close(terminal)
+        with suppress(OSError):  # the other end is closed
+            while chunk := os.read(controller, 4096):
+                output += chunk
+    os.close(controller)
+    return output.decode()
 
 
 @contextmanager
@@ -85,11 +102,15 @@ def in_fresh_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run_script() -> RunScript:
-    """Run a script to its end; its output is in the result."""
+    """Run a script to its end, in an environment of one's own; its output is in the result."""
 
-    def run(script: str, *args: object) -> Script:
+    def run(script: str, *args: object, **environ: str) -> Script:
         return subprocess.run(
-            command(script, *args), capture_output=True, text=True, timeout=PATIENCE
+            command(script, *args),
+            env=os.environ | environ,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
 
     return run

@@ -2,17 +2,23 @@
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
-import termios
 import time
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import PATIENCE, RunScript, Server, StartScript, StartServer, command, started
+from conftest import (
+    PATIENCE,
+    RunScript,
+    Server,
+    StartScript,
+    StartServer,
+    command,
+    shown_on_terminal,
+)
 from raw_server import misbehaving
 
 from charts import Request
@@ -166,38 +172,28 @@ def test_ctrl_c_reports_what_is_complete(start_script: StartScript) -> None:
 
 
 def test_progress_is_live_and_names_the_run() -> None:
-    run = subprocess.run(command('compare.py', *SHORT), capture_output=True, text=True)
-    assert 'flags_asyncio.py, run 1 of 1:  75%' in run.stderr
-    assert '0/4' in run.stderr
+    progress = shown_on_terminal(command('compare.py', *SHORT), 'stderr', 80)
+    assert 'flags_asyncio.py, run 1 of 1:  75%' in progress
+    assert '0/4' in progress
 
 
-def shown_on_terminal(environment: dict[str, str]) -> str:
-    """Return what a comparison shows on a terminal of 50 columns."""
-    controller, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (24, 50))
-    output = b''
-    with started(
-        command('compare.py', *SHORT), stdout=terminal, stderr=subprocess.DEVNULL, env=environment
-    ):
-        os.close(terminal)
-        try:
-            while chunk := os.read(controller, 4096):
-                output += chunk
-        except OSError:  # the other end is closed
-            os.close(controller)
-    return output.decode()
+def test_progress_is_for_terminals(run_script: RunScript) -> None:
+    assert run_script('compare.py', *SHORT).stderr == ''
 
 
 def test_narrow_terminal_gets_narrow_lines_in_colour() -> None:
     environment = {name: os.environ[name] for name in os.environ.keys() - {'NO_COLOR', 'COLUMNS'}}
-    output = shown_on_terminal(environment)
+    output = shown_on_terminal(command('compare.py', *SHORT), 'stdout', 50, env=environment)
     assert '\x1b[34m█' in output
     plain = re.sub(r'\x1b\[\d+m', '', output).split('\r\n')
     assert max(map(len, plain)) == 50
 
 
 def test_no_colour_where_none_is_wanted() -> None:
-    assert '\x1b' not in shown_on_terminal(os.environ | {'NO_COLOR': '1'})
+    environment = os.environ | {'NO_COLOR': '1'}
+    output = shown_on_terminal(command('compare.py', *SHORT), 'stdout', 50, env=environment)
+    assert '█' in output
+    assert '\x1b' not in output
 
 
 def test_pipe_without_blocks_gets_number_signs() -> None:
@@ -220,6 +216,8 @@ def test_pipe_without_blocks_gets_number_signs() -> None:
         ['--delay', '1', '2', '-s', 'LOCAL'],
         ['-s', 'NOWHERE'],
         ['--plot', 'picture.txt'],
+        ['--json', '.'],
+        ['--markdown', ''],
         ['flags2', 'B1'],
         ['flags2', '--scan', '0'],
         ['primes', '0'],

@@ -115,6 +115,7 @@ def test_base_url_is_accepted_without_its_last_slash(url: str) -> None:
         'http://localhost:0',
         'http://a..b',
         'http://localhost/?x=1',
+        'http://localhost/?',
         'http://localhost/#x',
     ],
 )
