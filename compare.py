@@ -196,7 +196,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         type=slow_server.seconds,
         default=CDN_DELAY,
         metavar=('MIN', 'MAX'),
-        help='of a private server, in seconds (default)',
+        help='of a private server, in seconds (default: {:g} {:g})'.format(*CDN_DELAY),
     )
 
 

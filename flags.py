@@ -5,7 +5,7 @@
     BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
     20 downloads in 0.09s
 
-The other scripts of the series reuse all but download_many.
+The other scripts of the series reuse what does not depend on how downloads run at once.
 """
 
 import argparse

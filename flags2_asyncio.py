@@ -44,7 +44,9 @@ async def download_one(
     return saved(cc, image, verbose)
 
 
-async def download_all(tally: Tally, cc_list: list[str], base_url: str, concur_req: int) -> None:
+async def download_all(
+    tally: Tally, cc_list: list[str], base_url: str, verbose: bool, concur_req: int
+) -> None:
     """Download the flags with concur_req workers, each with a client of its own."""
     codes = iter(sorted(cc_list))
 
@@ -52,7 +54,7 @@ async def download_all(tally: Tally, cc_list: list[str], base_url: str, concur_r
         async with async_clients.new_client(base_url) as client:
             for cc in codes:
                 with tally.errors_of(cc):
-                    tally.count(await download_one(client, cc, base_url, tally.verbose))
+                    tally.count(await download_one(client, cc, base_url, verbose))
                 tally.advance()
 
     async with asyncio.TaskGroup() as workers:
@@ -65,7 +67,7 @@ def download_many(
 ) -> Counter[DownloadStatus]:
     """Download the flags in an event loop of their own; return how many ended how."""
     with Tally(cc_list, verbose) as tally:
-        asyncio.run(download_all(tally, cc_list, base_url, concur_req))
+        asyncio.run(download_all(tally, cc_list, base_url, verbose, concur_req))
     return tally.counter
 
 

@@ -43,7 +43,7 @@ PRIMALITY = {
 NUMBERS = list(PRIMALITY)
 
 
-# Not in a script: what interpreters pickle must not belong to __main__
+# Not in proc_pool.py: what interpreters pickle must not belong to the script that runs
 class PrimeResult(NamedTuple):
     """A number, whether it is prime, and how many seconds it took to find out."""
 

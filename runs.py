@@ -15,7 +15,7 @@ from charts import Request
 from measures import FILE_VARIABLE
 from slow_server import flag_code
 
-PROJECT_DIR = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent
 
 
 @dataclass
@@ -43,7 +43,7 @@ def run_script(command: list[str], server_log: Path | None = None) -> Run:
         script, *args = command
         with (
             subprocess.Popen(
-                [sys.executable, str(PROJECT_DIR / script), *args],
+                [sys.executable, str(ROOT / script), *args],
                 env=os.environ | {FILE_VARIABLE: str(measures)},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,

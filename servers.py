@@ -65,13 +65,14 @@ def is_base_url(text: str) -> bool:
 def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
     """Let the user choose a server by -s or --server."""
     labels = ', '.join(sorted(SERVERS))
+    shown_default = f' (default={default})' if default else ''
     parser.add_argument(
         '-s',
         '--server',
         metavar='LABEL',
         type=server_name,
         default=default,
-        help=f'Server to hit; one of {labels} (default=%(default)s); case-insensitive',
+        help=f'Server to hit; one of {labels}{shown_default}; case-insensitive',
     )
 
 

@@ -28,7 +28,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn, TextIO
 
-PROJECT_DIR = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent
 DEFAULT_HOST = 'localhost'
 DEFAULT_PORT = 8001
 MIN_DELAY = 0.5  # seconds
@@ -199,25 +199,34 @@ def existing_directory(text: str) -> Path:
 
 def process_args() -> argparse.Namespace:
     """Read the command line; exit with status 2 if it makes no sense."""
-    parser = argparse.ArgumentParser(
-        description='Serve country flags, slowly.',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add('port', nargs='?', type=in_range(0, 65535, int), default=DEFAULT_PORT, help='0: any free')
-    add('--bind', metavar='ADDRESS', type=host_name, default=DEFAULT_HOST, help='listen here only')
-    add('--directory', metavar='DIR', type=existing_directory, default=PROJECT_DIR, help='serve it')
-    add('--error-rate', metavar='P', type=in_range(0, 1, float), default=0, help='share of 418')
-    add('--min-delay', metavar='S', type=seconds, help='shortest delay in seconds')
-    add('--max-delay', metavar='S', type=seconds, default=MAX_DELAY, help='longest delay')
-    add('--log', metavar='FILE', type=Path, help='write a line of JSON per request')
-    add('--until-eof', action='store_true', help='stop when standard input ends')
+    parser = argument_parser()
     args = parser.parse_args()
     if args.min_delay is None:
         args.min_delay = min(MIN_DELAY, args.max_delay)
     if args.min_delay > args.max_delay:
         parser.error(f'--min-delay {args.min_delay:g} exceeds --max-delay {args.max_delay:g}')
     return args
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description='Serve country flags, slowly.')
+
+    def add(name: str, text: str, default: object = None, **options: Any) -> None:
+        shown = '' if default is None else f' (default: {default})'
+        parser.add_argument(name, default=default, help=text + shown, **options)
+
+    port = in_range(0, 65535, int)
+    add('port', '0: any free', DEFAULT_PORT, nargs='?', type=port)
+    add('--bind', 'to listen at', DEFAULT_HOST, metavar='ADDRESS', type=host_name)
+    add('--directory', 'to serve', ROOT, metavar='DIR', type=existing_directory)
+    add('--error-rate', 'share of 418', 0, metavar='P', type=in_range(0, 1, float))
+    shortest = f'shortest delay in seconds (default: {MIN_DELAY}, or MAX if less)'
+    add('--min-delay', shortest, metavar='S', type=seconds)
+    add('--max-delay', 'longest delay', MAX_DELAY, metavar='S', type=seconds)
+    add('--log', 'write a line of JSON per request', metavar='FILE', type=Path)
+    add('--until-eof', 'stop when standard input ends', action='store_true')
+    return parser
 
 
 def stop(*_: object) -> NoReturn:

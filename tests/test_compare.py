@@ -121,7 +121,8 @@ def test_no_file_is_left_beside_those_asked_for(files: tuple[str, Path]) -> None
 
 
 def test_scan_runs_the_concurrent_scripts_at_each_number(run_script: RunScript) -> None:
-    run = run_script('compare.py', 'flags2', *SHORT, '--scan', 1, 4, '--plot', 's.svg', '-al', 12)
+    options = ['--delay', 0.2, 0.3, '-n', 1, '--scan', 1, 4, '--plot', 's.svg', '-al', 8]
+    run = run_script('compare.py', 'flags2', *options)
     in_flight = {name: cells[5] for name, cells in rows(run.stdout).items()}
     assert in_flight == {
         'script': 'in flight',

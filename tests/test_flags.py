@@ -128,8 +128,6 @@ def test_file_that_cannot_be_replaced_leaves_no_other(dest_dir: Path) -> None:
     assert [path.name for path in dest_dir.iterdir()] == ['BR.gif']
 
 
-def test_folder_of_the_script_may_be_any(run_script: RunScript, fast_server: Server) -> None:
-    Path('some folder').mkdir()
+def test_files_go_to_the_current_folder(run_script: RunScript, fast_server: Server) -> None:
     run_script('flags.py', '-s', fast_server.url)
     assert len(flag_files()) == 20
-    assert not (ROOT / 'downloaded').exists()

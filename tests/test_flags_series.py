@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,11 @@ SERIES = [
     'flags_processpool.py',
     'flags_asyncio.py',
 ]
-WORKERS = {'flags.py': 1, 'flags_threadpool.py': min(32, (os.cpu_count() or 1) + 4), FUTURES: 3}
+WORKERS = {
+    'flags.py': 1,
+    'flags_threadpool.py': ThreadPoolExecutor()._max_workers,
+    FUTURES: 3,
+}
 CONCURRENT = ['flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 
 
@@ -240,7 +245,7 @@ def test_signal_ends_it_with_one_line(
     assert process.returncode == 128 + signum
     assert stderr == f'{script}: interrupted\n'
     assert flag_files() == []
-    assert running_here() == {}
+    wait_until(lambda: running_here() == {})
 
 
 @pytest.mark.parametrize('script', ['flags.py', *CONCURRENT])

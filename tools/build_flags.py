@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-PROJECT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 COLORS = 256
 
 
@@ -31,9 +31,9 @@ def convert(source: Path, target: Path) -> None:
 
 def main(png_dir: Path) -> None:
     """Convert one PNG for each code in country_codes.txt."""
-    codes = (PROJECT / 'country_codes.txt').read_text('ascii').lower().split()
+    codes = (ROOT / 'country_codes.txt').read_text('ascii').lower().split()
     for cc in codes:
-        convert(png_dir / f'{cc}.png', PROJECT / 'flags' / cc / f'{cc}.gif')
+        convert(png_dir / f'{cc}.png', ROOT / 'flags' / cc / f'{cc}.gif')
     print(f'{len(codes)} flags written')
 
 
