@@ -6,8 +6,7 @@
     executor      total    busy  speed-up  efficiency
     serial       18.00s  17.99s      1.00        1.00
     thread       20.47s  40.48s      0.88        0.99
-    process       9.22s  17.73s      1.95        0.96
-    interpreter  10.08s  19.80s      1.79        0.98
+    ...
 
 busy is the sum of the time that all checks took, speed-up the total relative to serial, and
 efficiency the part of all workers' time in which they were busy. Threads that share one lock
@@ -25,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import processes  # noqa: E402
+from executors import KINDS, OPENERS  # noqa: E402
 
 SCRIPT = ROOT / 'proc_pool.py'
 TIMEOUT = 120  # seconds for one run
@@ -50,12 +50,8 @@ def main() -> None:
 
 def available_kinds() -> list[str]:
     """Return the kinds of executors that this Python can use, but for serial."""
-    kinds = ['thread', 'process']
-    if sys.version_info >= (3, 14):
-        kinds.append('interpreter')
-    if find_spec('distributed'):
-        kinds.append('dask')
-    return kinds
+    missing = {'serial'} if find_spec('distributed') else {'serial', 'dask'}
+    return [kind for kind in KINDS if kind in OPENERS.keys() - missing]
 
 
 def measured(kind: str, workers: int) -> Run:

@@ -7,8 +7,6 @@ The naive way calls httpx.get for each flag on a pool of 30 threads. Every figur
 beside the one it is compared with, from the same minute on the same machine.
 """
 
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +15,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -26,42 +23,26 @@ import httpx  # noqa: E402
 
 import flags2_common  # noqa: E402
 import servers  # noqa: E402
+from clients import TIMEOUT  # noqa: E402
+from comparison import MEGABYTE  # noqa: E402
 from flags import flag_url  # noqa: E402
-from measures import FILE_VARIABLE  # noqa: E402
+from runs import Run, run_script  # noqa: E402
 
 EVERY_CC = flags2_common.expand_cc_args(True, False, [], 676)
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 SCAN = [1, 5, 30, 100, 676]
-MEGABYTE = 1e6  # bytes
 
 
-class Measures(NamedTuple):
-    """What a script hands over: seconds, and bytes."""
-
-    elapsed: float
-    peak_memory: int
-
-
-def measure(script: str, *args: object) -> Measures:
-    """Run a script of the suite in a fresh process; return what it has measured."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, 'measures.json')
-        subprocess.run(
-            [sys.executable, str(ROOT / script), *map(str, args)],
-            env=os.environ | {FILE_VARIABLE: str(path)},
-            cwd=folder,
-            capture_output=True,
-            check=True,
-            timeout=120,
-        )
-        return Measures(**json.loads(path.read_text()))
+def run_every(script: str, concurrent: int, url: str, log: Path | None = None) -> Run:
+    """Run a script for all possible codes, so many at a time."""
+    return run_script([script, '-e', '-m', str(concurrent), '-s', url], log)
 
 
 def naive(url: str) -> float:
     """Return the seconds that a client per request takes for all codes, on 30 threads."""
 
     def download(cc: str) -> bytes:
-        return httpx.get(flag_url(url, cc), follow_redirects=True, timeout=6.1).content
+        return httpx.get(flag_url(url, cc), follow_redirects=True, timeout=TIMEOUT).content
 
     start = time.perf_counter()
     with ThreadPoolExecutor(max_workers=30) as executor:
@@ -75,7 +56,7 @@ def compare_with_naive(url: str) -> None:
     print('676 codes, no delays             seconds  times as fast')
     print(f'{"naive, 30 threads":30}{baseline:10.2f}')
     for script, concurrent in [('flags2_sequential.py', 1), *((name, 30) for name in CONCURRENT)]:
-        elapsed = measure(script, '-e', '-m', concurrent, '-s', url).elapsed
+        elapsed = run_every(script, concurrent, url).elapsed
         print(f'{script + f" -m {concurrent}":30}{elapsed:10.2f}{baseline / elapsed:15.1f}')
 
 
@@ -87,7 +68,7 @@ def scan(url: str) -> None:
         'slowest/fastest',
     )
     for script in CONCURRENT:
-        elapsed = [measure(script, '-e', '-m', number, '-s', url).elapsed for number in SCAN]
+        elapsed = [run_every(script, number, url).elapsed for number in SCAN]
         row = ' '.join(f'{seconds:8.2f}' for seconds in elapsed)
         print(f'{script:35} {row} {max(elapsed) / min(elapsed):15.2f}')
 
@@ -96,9 +77,9 @@ def memory(url: str) -> None:
     """Print the peak memory of large and small runs."""
     print('\nPeak memory in MB               -e -m 676   default')
     for script in CONCURRENT:
-        large = measure(script, '-e', '-m', 676, '-s', url).peak_memory / MEGABYTE
-        small = measure(script, '-s', url).peak_memory / MEGABYTE
-        print(f'{script:30}{large:11.1f}{small:10.1f}')
+        large = run_every(script, 676, url).peak_memory or 0
+        small = run_script([script, '-s', url]).peak_memory or 0
+        print(f'{script:30}{large / MEGABYTE:11.1f}{small / MEGABYTE:10.1f}')
 
 
 def longest_delay() -> None:
@@ -108,9 +89,9 @@ def longest_delay() -> None:
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder, 'log')
             with servers.private_server(f'--log={log}') as url:
-                elapsed = measure(script, '-e', '-m', 676, '-s', url).elapsed
-            delay = max(json.loads(line)['delay'] for line in log.read_text().splitlines())
-        print(f'{script:30}{elapsed:10.2f}{delay:15.2f}{elapsed / delay:8.2f}')
+                run = run_every(script, 676, url, log)
+        delay = max(request.delay for request in run.requests)
+        print(f'{script:30}{run.elapsed:10.2f}{delay:15.2f}{run.elapsed / delay:8.2f}')
 
 
 def curl(url: str, label: str) -> None:
@@ -146,7 +127,7 @@ def help_cost() -> None:
 
 
 def main() -> None:
-    """Print all comparisons; takes about a minute."""
+    """Print all comparisons; takes about two minutes."""
     with ExitStack() as stack:
         fast = stack.enter_context(servers.private_server('--max-delay=0'))
         compare_with_naive(fast)
