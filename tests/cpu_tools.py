@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ if {method!r} in multiprocessing.get_all_start_methods():
 
 @contextmanager
 def cpu_script(
-    script: str, *args: object, numbers: list[int], method: str = '', missing: str = ''
+    script: str, *args: object, numbers: Sequence[float], method: str = '', missing: str = ''
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a script on other numbers, maybe without some module; kill all of it in the end."""
     site = Path('site')

@@ -14,9 +14,7 @@ import pytest
 from conftest import (
     PATIENCE,
     ROOT,
-    RunScript,
     Server,
-    StartServer,
     flag_files,
     running_here,
     started,
@@ -125,11 +123,3 @@ def test_ctrl_c_while_processes_start_is_told_in_one_line(start_driver: StartDri
         stderr = script.communicate(timeout=PATIENCE)[1]
     assert script.returncode == 130
     assert complaints(stderr) == ['driver.py: interrupted']
-
-
-def test_downloads_are_spread_over_processes(
-    run_script: RunScript, start_server: StartServer
-) -> None:
-    server = start_server('--min-delay', 0.3, '--max-delay', 0.3)
-    run_script('flags_processpool.py', '-s', server.url)
-    assert len({request['client_port'] for request in server.first_requests(20)}) > 1

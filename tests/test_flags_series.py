@@ -64,12 +64,6 @@ def served(cc: str) -> bytes:
     return (ROOT / flag_url('flags', cc)).read_bytes()
 
 
-def elapsed(run: subprocess.CompletedProcess[str]) -> float:
-    """Return the duration that a script has printed."""
-    assert run.returncode == 0, run.stderr
-    return float(run.stdout.split()[-1].removesuffix('s'))
-
-
 def one_line(script: str, stderr: str) -> bool:
     """Tell whether a script has printed one line on stderr, with its name."""
     return stderr.startswith(f'{script}: ') and stderr.count('\n') == 1
@@ -110,15 +104,6 @@ def test_no_more_connections_than_workers(
     run_script(script, '-s', fast_server.url)
     ports = {request['client_port'] for request in fast_server.requests()}
     assert len(ports) <= WORKERS.get(script, 20)
-
-
-def test_concurrent_downloads_end_well_ahead_of_sequential_ones(
-    run_script: RunScript, start_server: StartServer
-) -> None:
-    server = start_server('--min-delay', 0.15, '--max-delay', 0.25)
-    sequential = elapsed(run_script('flags.py', '-s', server.url))
-    for script in CONCURRENT:
-        assert elapsed(run_script(script, '-s', server.url)) < sequential / 1.5, script
 
 
 @pytest.mark.parametrize('script', ['flags.py', 'flags_asyncio.py'])
