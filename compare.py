@@ -144,38 +144,41 @@ def process_args() -> argparse.Namespace:
 
 def argument_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, with a parser for each of the subcommands."""
-    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    add = common.add_argument
-    add('-n', '--runs', metavar='N', type=flags2_common.positive, help='runs of each script')
-    add('--timeline', action='store_true', help='show each request of the last runs')
-    add('--plot', metavar='FILE', type=file_path, help='draw a picture: .png or .svg')
-    add('--json', metavar='FILE', type=file_path, help='write all measures')
-    add('--markdown', metavar='FILE', type=file_path, help='write the table')
-
     parser = argparse.ArgumentParser(description='Time the variants of a script side by side.')
     commands = parser.add_subparsers(title='what to compare (default: flags)')
 
-    def add_command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(
-            name, parents=[common], description=text, help=text, allow_abbrev=False
-        )
+    def add_command(name: str, text: str, runs: int) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, description=text, help=text, allow_abbrev=False)
+        add_common_options(command, runs)
+        return command
 
-    flags = add_command('flags', 'the flags series on a server with delays, 3 runs each')
+    flags = add_command('flags', 'the flags series on a server with delays', runs=3)
     add_server_options(flags)
-    flags.set_defaults(entries_for=flags_entries, runs=3)
+    flags.set_defaults(entries_for=flags_entries)
 
-    flags2 = add_command('flags2', 'the flags2 series, 3 runs each; takes its options, too')
+    flags2 = add_command('flags2', 'the flags2 series; takes its options, too', runs=3)
     add_server_options(flags2)
     flags2.add_argument(
         '--scan', nargs='+', type=flags2_common.positive, metavar='N', help='try each as -m'
     )
-    flags2.set_defaults(entries_for=flags2_entries, runs=3)
+    flags2.set_defaults(entries_for=flags2_entries)
 
-    primes = add_command('primes', 'proc_pool.py with each executor, and procs.py, 1 run each')
+    primes = add_command('primes', 'proc_pool.py with each executor, and procs.py', runs=1)
     primes.add_argument('workers', nargs='?', type=processes.worker_count)
     primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
-    primes.set_defaults(entries_for=primes_entries, runs=1, server=None, delay=None)
+    primes.set_defaults(entries_for=primes_entries, server=None, delay=None)
     return parser
+
+
+def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
+    """Let the user choose how many runs there are, so many by default, and what shows them."""
+    add = parser.add_argument
+    positive = flags2_common.positive
+    add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
+    add('--timeline', action='store_true', help='show each request of the last runs')
+    add('--plot', metavar='FILE', type=file_path, help='draw a picture: .png or .svg')
+    add('--json', metavar='FILE', type=file_path, help='write all measures')
+    add('--markdown', metavar='FILE', type=file_path, help='write the table')
 
 
 def file_path(text: str) -> Path:

@@ -104,6 +104,12 @@ def test_times_are_those_that_scripts_measured_themselves(files: tuple[str, Path
         assert elapsed >= max(request.start + request.delay for request in requests)
 
 
+def test_three_runs_are_the_default(run_script: RunScript) -> None:
+    run_script('compare.py', '--delay', 0, 0.01, '--json', 'c.json')
+    scripts = json.loads(Path('c.json').read_text())['scripts']
+    assert [len(script['runs']) for script in scripts] == [3, 3, 3, 3]
+
+
 def test_markdown_is_the_same_table(files: tuple[str, Path]) -> None:
     lines = (files[1] / 'c.md').read_text().splitlines()
     assert lines[0].startswith('| script | min | median |')
