@@ -164,7 +164,7 @@ def argument_parser() -> argparse.ArgumentParser:
     flags2.set_defaults(entries_for=flags2_entries)
 
     primes = add_command('primes', 'proc_pool.py with each executor, and procs.py', runs=1)
-    primes.add_argument('workers', nargs='?', type=processes.worker_count)
+    processes.add_workers_argument(primes)
     primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
     primes.set_defaults(entries_for=primes_entries, server=None, delay=None)
     return parser
