@@ -40,7 +40,7 @@ def opened(scheduler: str | None, workers: int) -> Iterator[tuple[Executor, int]
 def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     """Yield a client of the scheduler at an address, or of a cluster of local processes."""
     if scheduler is None:
-        processes.start_resource_tracker()
+        processes.start_resource_tracker('spawn')  # dask's method
         with (
             processes.ending_together(),
             local_cluster(workers) as cluster,

@@ -70,9 +70,10 @@ def pool(
     workers: int, initializer: Callable[..., object], *initargs: object
 ) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of so many processes that end if the block fails or the program has to stop."""
+    start_resource_tracker(multiprocessing.get_start_method())
     with (
-        ending_together(),
         Pool(workers, initializer=initializer, initargs=initargs) as executor,
+        ending_together(),
         interrupts.stop_on_failure(),
     ):
         yield executor
@@ -81,8 +82,7 @@ def pool(
 @contextmanager
 def ending_together() -> Iterator[None]:
     """Have the block's processes terminated if the program has to stop."""
-    if multiprocessing.get_start_method() != 'fork':
-        start_resource_tracker()
+    start_resource_tracker(multiprocessing.get_start_method())
     try:
         with interrupts.breakable(terminate_children):
             yield
@@ -91,12 +91,12 @@ def ending_together() -> Iterator[None]:
         raise
 
 
-def start_resource_tracker() -> None:
+def start_resource_tracker(method: str) -> None:
     """Start the process that most start methods need, without letting Ctrl-C through.
 
     Before Python 3.13, whatever thread starts it takes SIGINT again, and so do its children.
     """
-    if sys.platform != 'win32':
+    if sys.platform != 'win32' and method != 'fork':
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -40,8 +40,9 @@ flags.save_flag = save_flag
 if {module!r} != 'flags_asyncio':
     import flags_threadpool
     flags_threadpool.save_flag = save_flag
-print(os.getpid(), threading.get_ident())
-flags.main(download_many)
+if __name__ == '__main__':
+    print(os.getpid(), threading.get_ident())
+    flags.main(download_many)
 """
 
 AS_MANY_THREADS = f"""

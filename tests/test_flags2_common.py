@@ -1,5 +1,6 @@
 """The pure parts of flags2_common, and the command line."""
 
+import re
 import string
 from collections import Counter
 from pathlib import Path
@@ -102,18 +103,19 @@ HELP = [
     'CC country code or 1st letter (eg. B for BA...BZ)',
     '-a, --all get all available flags (AD to ZW)',
     '-e, --every get flags for every possible code (AA...ZZ)',
-    '-l N, --limit N limit to N first codes',
-    '-m CONCURRENT, --max_req CONCURRENT maximum concurrent requests (default=30)',
+    '-l, --limit N limit to N first codes',
+    '-m, --max_req CONCURRENT maximum concurrent requests (default=30)',
     'Server to hit; one of DELAY, ERROR, LOCAL, REMOTE (default=LOCAL); case-insensitive',
     '-v, --verbose output detailed progress info',
 ]
 
 
-@pytest.mark.parametrize('text', HELP)
-def test_help_says_what_the_book_says(run_script: RunScript, text: str) -> None:
+def test_help_says_what_the_book_says(run_script: RunScript) -> None:
+    """It names an option's argument but once since Python 3.13."""
     run = run_script('flags2_threadpool.py', '-h')
     assert run.returncode == 0
-    assert text in ' '.join(run.stdout.split())
+    shown = re.sub(r'(-\w) [A-Z]+, --', r'\1, --', ' '.join(run.stdout.split()))
+    assert [text for text in HELP if text not in shown] == []
 
 
 def test_up_to_ten_codes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ FAILURES = {
     'ends half-way': '',
     'sends garbage': '',
     'redirects for ever': 'redirects',
-    'redirects to no host': 'label empty or too long',
+    'redirects to no host': 'label empty',
     'answers 404': '404 Not Found',
     'answers 500': '500 Internal Server Error',
     'answers 204': '204 No Content',
