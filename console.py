@@ -3,6 +3,7 @@
 import os
 import ssl
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,34 +11,35 @@ _in_mid_line = False
 
 
 def say(text: str, end: str = '\n') -> None:
-    """Print text at once and in one write, so that others cannot print into its midst."""
+    """Print text at once and in one write, so that others cannot print into its midst.
+
+    Raise OSError if that fails; whatever follows is discarded.
+    """
     global _in_mid_line
-    print(text + end, end='', flush=True)  # unlike write(), works if there is no stdout
+    try:
+        print(text + end, end='', flush=True)  # unlike write(), works if there is no stdout
+    except OSError:
+        discard_output()  # otherwise the rest in its buffer would fail again at exit
+        raise
     _in_mid_line = not end.endswith('\n')
 
 
 def complain(message: str) -> None:
     """Print a line on stderr that names the script."""
-    try:
+    with suppress(OSError):  # Ctrl-C may have ended the reader of stdout too
         if _in_mid_line:
             say('')
-    except OSError:  # Ctrl-C has ended the reader of stdout too
-        discard_output()
     print(f'{Path(sys.argv[0]).name}: {message}', file=sys.stderr)
 
 
 def discard_output() -> None:
-    """Let go of what nobody reads, also of what is still to be written at exit."""
+    """Let go of what cannot be written, now and at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str) -> NoReturn:
     """End the script with status 1 and a line on stderr."""
     complain(message)
-    try:
-        print(end='', flush=True)
-    except OSError:  # maybe the very reason; at exit it would change the status
-        discard_output()
     sys.exit(1)
 
 
