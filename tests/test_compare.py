@@ -20,7 +20,7 @@ from conftest import (
     shown_on_terminal,
     wait_until,
 )
-from cpu_tools import members
+from cpu_tools import SMALL, cpu_script, members
 from raw_server import misbehaving
 
 from charts import Request
@@ -236,6 +236,15 @@ def test_bad_input_is_refused(run_script: RunScript, args: list[str]) -> None:
     assert (run.returncode, run.stdout) == (2, '')
     assert 'compare.py' in run.stderr.splitlines()[-1]
     assert 'error: ' in run.stderr.splitlines()[-1]
+
+
+def test_primes_are_compared_by_executor() -> None:
+    with cpu_script('compare.py', 'primes', 2, numbers=SMALL) as process:
+        stdout, _ = process.communicate(timeout=PATIENCE)
+    names = list(rows(stdout))
+    assert names[:4] == ['script', 'serial', 'process', 'thread']
+    assert names[-1] == 'procs.py'
+    assert all(float(cells[1]) >= 0 for cells in list(rows(stdout).values())[1:])
 
 
 def test_unwritable_file_is_told_in_one_line(run_script: RunScript) -> None:

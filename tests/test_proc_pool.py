@@ -160,6 +160,15 @@ def test_scheduler_workers_get_the_code_they_need(scheduler: str) -> None:
     assert list(answers(lines).items()) == [(n, PRIMALITY[n]) for n in sorted(SMALL)[::-1]]
 
 
+@pytest.mark.parametrize('args', [[], ['2', '-x', 'dask']])
+def test_scheduler_goes_with_dask_and_its_own_workers(
+    run_script: RunScript, args: list[str]
+) -> None:
+    done = run_script('proc_pool.py', '--scheduler', '127.0.0.1:1', *args)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr.startswith('usage: proc_pool.py')
+
+
 @needs_dask
 @pytest.mark.parametrize('address', ['127.0.0.1:1', 'nowhere', 'silent'])
 def test_unreachable_scheduler_is_reported_in_one_line(run_script: RunScript, address: str) -> None:
