@@ -31,7 +31,7 @@ VARYING = [
     (r' +', ' '),
 ]
 # Lines whose order is that of completion
-UNORDERED = re.compile(r'[A-Z]{2} (OK|not found|error|<Future)|<Future|\[TIME\]')
+UNORDERED = re.compile(r'[A-Z]{2} (OK|not found|error|<Future)|<Future|\[TIME\]|CHECK')
 
 
 def normalized(output: str, command: str) -> str:
@@ -42,6 +42,8 @@ def normalized(output: str, command: str) -> str:
         output = re.sub(pattern, replacement, output, flags=re.M)
     if 'compare.py' in command:
         output = re.sub(r'\d+(x|\b)', 'N', output)
+    if 'procs.py' in command:
+        output = re.sub(r'^ *(\d+ )(?=(P )?N\.Ns$)', r'CHECK \1', output, flags=re.M)
     output = CODES.sub(lambda codes: ' '.join(sorted(codes[0].split())) + ' ', output)
     return '\n'.join(in_one_order([line.rstrip() for line in output.splitlines()]))
 
