@@ -59,6 +59,20 @@ def breakable(break_off: Callable[[], object], seconds: float = inf) -> Iterator
         check()
 
 
+@contextmanager
+def ended(end: Callable[[], object]) -> Iterator[None]:
+    """Have end called if the program has to stop, also if that is so before the block begins.
+
+    For what is under way already, such as a process that the block waits for.
+    """
+    try:
+        with breakable(end):
+            yield
+    except StoppedError:
+        end()
+        raise
+
+
 def check() -> None:
     """Raise StoppedError if the program has to stop."""
     if _reason:

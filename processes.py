@@ -83,12 +83,8 @@ def pool(
 def ending_together() -> Iterator[None]:
     """Have the block's processes terminated if the program has to stop."""
     start_resource_tracker(multiprocessing.get_start_method())
-    try:
-        with interrupts.breakable(terminate_children):
-            yield
-    except interrupts.StoppedError:  # maybe before the block could begin
-        terminate_children()
-        raise
+    with interrupts.ended(terminate_children):
+        yield
 
 
 def start_resource_tracker(method: str) -> None:

@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +49,7 @@ def run_script(command: list[str], server_log: Path | None = None) -> Run:
                 stderr=subprocess.PIPE,
                 text=True,
             ) as process,
-            terminated_on_stop(process),
+            interrupts.ended(process.terminate),
         ):
             _, stderr = process.communicate()
         if not measures.exists():
@@ -60,17 +58,6 @@ def run_script(command: list[str], server_log: Path | None = None) -> Run:
     if server_log:
         run.requests = read_log(server_log, seen_before)
     return run
-
-
-@contextmanager
-def terminated_on_stop(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Terminate a process if this program has to stop, maybe before the block can begin."""
-    try:
-        with interrupts.breakable(process.terminate):
-            yield
-    except interrupts.StoppedError:
-        process.terminate()
-        raise
 
 
 def read_log(server_log: Path, position: int) -> list[Request]:
