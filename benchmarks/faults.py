@@ -27,6 +27,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -201,7 +202,7 @@ def restart(folder: Path) -> Iterator[Row]:
                 time.sleep(0.02)
             first.process.kill()
             first.process.wait()
-            port = int(first.url.split(':')[2].split('/')[0])
+            port = urlsplit(first.url).port or 0
             second = stack.enter_context(serving(*options, port=port))
             result = result_of(process, started)
             problems = problems_of(result, EVERY_CC, EVERY_CC / 20 * 0.4 + OVERHEAD)
@@ -268,7 +269,7 @@ def full_disk(folder: Path) -> Iterator[Row]:
 def idle_connections(folder: Path) -> Iterator[Row]:
     """Have a thousand clients connect to the server and say nothing."""
     with serving('--max-delay=0') as server, ExitStack() as stack:
-        port = int(server.url.split(':')[2].split('/')[0])
+        port = urlsplit(server.url).port
         for _ in range(AT_ONCE):
             stack.enter_context(socket.create_connection(('localhost', port)))
         for script in FLAGS2:

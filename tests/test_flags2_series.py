@@ -29,6 +29,9 @@ from conftest import (
 from cpu_tools import SOON
 from raw_server import misbehaving
 
+from charts import most_in_flight
+from runs import read_log
+
 SERIES = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 CONCURRENT = SERIES[1:]
 
@@ -115,10 +118,7 @@ def test_no_more_requests_at_once_than_asked_for(
 ) -> None:
     server = start_server('--min-delay', 0.2, '--max-delay', 0.3)
     run_script(script, '-s', server.url, '-al', 20, '-m', 7)
-    steps = [(request['start'], 1) for request in server.requests()]
-    steps += [(request['end'], -1) for request in server.requests()]
-    in_flight = itertools.accumulate(step for _, step in sorted(steps))
-    assert max(in_flight) == (1 if 'seq' in script else 7)
+    assert most_in_flight(read_log(server.log, 0)) == (1 if 'seq' in script else 7)
 
 
 def test_each_worker_keeps_one_connection(
