@@ -23,18 +23,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-import charts
-import clients
 import flags2_common
-import interrupts
-import processes
-import servers
 import slow_server
-from comparison import Entry, print_report, rows
-from console import complain, fail
-from executors import OPENERS
-from files import write_whole
-from runs import RunError, run_script
+from comparing import charts
+from comparing.report import Entry, print_report, rows
+from comparing.runs import RunError, run_script
+from support import clients, interrupts, processes, servers
+from support.console import complain, fail
+from support.executors import OPENERS
+from support.files import write_whole
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
@@ -118,7 +115,7 @@ def save(args: argparse.Namespace, entries: list[Entry]) -> None:
         }
         write_whole(args.json, json.dumps(facts, indent=2).encode())
     if args.plot:
-        import plots
+        from comparing import plots
 
         write_whole(args.plot, plots.picture(entries, args.plot.suffix))
 

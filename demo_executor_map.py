@@ -17,8 +17,8 @@ A result is there as soon as it and all those before it are ready.
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep, strftime
 
-import interrupts
-from console import fail, reason, say
+from support import interrupts
+from support.console import fail, reason, say
 
 
 def show(text: str) -> None:

@@ -16,12 +16,10 @@ from pathlib import Path
 
 import httpx
 
-import clients
-import interrupts
-import servers
-from console import fail, say
-from files import write_whole
-from measures import hand_over
+from support import clients, interrupts, servers
+from support.console import fail, say
+from support.files import write_whole
+from support.measures import hand_over
 
 POP20_CC = 'CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR'.split()
 

@@ -19,10 +19,9 @@ from collections import Counter
 
 import httpx
 
-import async_clients
-import clients
 from flags import flag_url
 from flags2_common import DownloadStatus, Tally, main, not_found, saved
+from support import async_clients, clients
 
 DEFAULT_CONCUR_REQ = 30
 MAX_CONCUR_REQ = 1000

@@ -22,13 +22,11 @@ from typing import Self
 import httpx
 from tqdm import tqdm
 
-import clients
-import interrupts
-import servers
-from console import complain, fail, plural, say
 from flags import DEST_DIR, POP20_CC, save_flag
-from measures import hand_over
-from servers import SERVERS
+from support import clients, interrupts, servers
+from support.console import complain, fail, plural, say
+from support.measures import hand_over
+from support.servers import SERVERS
 
 DEFAULT_SERVER = 'LOCAL'
 COUNTRY_CODES_FILE = Path(__file__).resolve().with_name('country_codes.txt')

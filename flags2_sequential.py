@@ -16,9 +16,9 @@ from collections import Counter
 
 import httpx
 
-import clients
 from flags import flag_url
 from flags2_common import DownloadStatus, Tally, main, not_found, saved
+from support import clients
 
 DEFAULT_CONCUR_REQ = 1
 MAX_CONCUR_REQ = 1

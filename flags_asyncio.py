@@ -10,10 +10,9 @@ One thread does it all: each coroutine lets others run while it waits.
 
 import asyncio
 
-import async_clients
-import clients
 import flags
-from console import say
+from support import async_clients, clients
+from support.console import say
 
 
 async def get_flag(cc: str) -> bytes:

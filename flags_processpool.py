@@ -12,9 +12,8 @@ and what threads find in shared memory has to be handed to them.
 from pathlib import Path
 
 import flags
-import interrupts
-import processes
 from flags_threadpool import download_one
+from support import interrupts, processes
 
 MAX_WORKERS = 20  # the default, one per CPU, suits work that computes
 

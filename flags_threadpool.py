@@ -10,9 +10,9 @@ The codes come in the order of completion, a different one each time.
 
 from concurrent.futures import ThreadPoolExecutor
 
-from console import say
 from flags import get_flag, main, save_flag
-from interrupts import stop_on_failure
+from support.console import say
+from support.interrupts import stop_on_failure
 
 
 @stop_on_failure()

@@ -15,9 +15,9 @@ Three downloads run at once; the others wait for a thread.
 
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from console import say
 from flags import main
 from flags_threadpool import download_one
+from support.console import say
 
 
 def download_many(cc_list: list[str]) -> int:

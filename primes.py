@@ -14,8 +14,8 @@ Most of the large ones are prime or squares of primes, which takes trial divisio
 import math
 from typing import NamedTuple
 
-import interrupts
-from console import fail, reason, say
+from support import interrupts
+from support.console import fail, reason, say
 
 PRIMALITY = {
     2: True,

@@ -19,12 +19,10 @@ from concurrent.futures import BrokenExecutor, Executor
 from contextlib import AbstractContextManager
 from time import perf_counter
 
-import executors
-import interrupts
-import processes
-from console import fail, reason, say
-from measures import hand_over
 from primes import NUMBERS, PrimeResult, is_prime
+from support import executors, interrupts, processes
+from support.console import fail, reason, say
+from support.measures import hand_over
 
 
 def check(n: int) -> PrimeResult:

@@ -23,12 +23,11 @@ from multiprocessing.queues import Queue, SimpleQueue
 from queue import Empty
 from time import perf_counter
 
-import interrupts
-import processes
-from console import fail, plural, reason, say
-from measures import hand_over
 from primes import NUMBERS, PrimeResult
 from proc_pool import check, format_result
+from support import interrupts, processes
+from support.console import fail, plural, reason, say
+from support.measures import hand_over
 
 PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
 

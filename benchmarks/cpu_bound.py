@@ -23,8 +23,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import processes  # noqa: E402
-from executors import KINDS, OPENERS  # noqa: E402
+from support import processes  # noqa: E402
+from support.executors import KINDS, OPENERS  # noqa: E402
 
 SCRIPT = ROOT / 'proc_pool.py'
 TIMEOUT = 120  # seconds for one run

@@ -22,11 +22,11 @@ sys.path.insert(0, str(ROOT))
 import httpx  # noqa: E402
 
 import flags2_common  # noqa: E402
-import servers  # noqa: E402
-from clients import TIMEOUT  # noqa: E402
-from comparison import MEGABYTE  # noqa: E402
+from comparing.report import MEGABYTE  # noqa: E402
+from comparing.runs import Run, run_script  # noqa: E402
 from flags import flag_url  # noqa: E402
-from runs import Run, run_script  # noqa: E402
+from support import servers  # noqa: E402
+from support.clients import TIMEOUT  # noqa: E402
 
 EVERY_CC = flags2_common.expand_cc_args(True, False, [], 676)
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']

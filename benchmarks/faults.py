@@ -32,9 +32,9 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from clients import TIMEOUT  # noqa: E402
 from flags import POP20_CC  # noqa: E402
 from flags2_common import COUNTRY_CODES_FILE, positive  # noqa: E402
+from support.clients import TIMEOUT  # noqa: E402
 
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *CONCURRENT]

@@ -3,7 +3,7 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from charts import (
+from comparing.charts import (
     ASCII_BLOCKS,
     BLOCKS,
     Request,

@@ -17,8 +17,8 @@ import pytest
 from conftest import ROOT, RunScript, Server, StartServer, command, started
 from cpu_tools import LARGE, SMALL, answers, cpu_script, output_of
 
-from charts import Request, most_in_flight
-from runs import read_log
+from comparing.charts import Request, most_in_flight
+from comparing.runs import read_log
 
 CONCURRENT = ['flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()

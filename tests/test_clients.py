@@ -12,8 +12,8 @@ import pytest
 import trustme
 from conftest import ROOT, RunScript, Server
 
-import clients
 from flags import flag_url
+from support import clients
 
 SERIES = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 

@@ -23,7 +23,7 @@ from conftest import (
 from cpu_tools import SMALL, cpu_script, members
 from raw_server import misbehaving
 
-from charts import Request
+from comparing.charts import Request
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 SHORT = ['--delay', '.01', '.05', '-n', '1']

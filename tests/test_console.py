@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from console import reason
+from support.console import reason
 
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, 'in some other words')
 

@@ -29,8 +29,8 @@ from conftest import (
 from cpu_tools import SOON
 from raw_server import misbehaving
 
-from charts import most_in_flight
-from runs import read_log
+from comparing.charts import most_in_flight
+from comparing.runs import read_log
 
 SERIES = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 CONCURRENT = SERIES[1:]

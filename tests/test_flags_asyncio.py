@@ -7,10 +7,9 @@ import pytest
 from conftest import RunScript, StartServer, flag_files
 from raw_server import misbehaving
 
-import async_clients
 import flags
 import flags_asyncio
-import interrupts
+from support import async_clients, interrupts
 
 
 def test_all_20_are_requested_at_once(run_script: RunScript, start_server: StartServer) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from conftest import PATIENCE, ROOT, started
 
-import interrupts
+from support import interrupts
 
 PREAMBLE = f"""
 import os, signal, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, {str(ROOT)!r})
-import interrupts
+from support import interrupts
 
 def wait():
     '''Wait, as for a server that does not answer.'''
@@ -129,7 +129,7 @@ def test_signal_to_a_newborn_process_does_not_reach_its_parent(start_job: StartJ
     job = start_job("""
         os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
         del sys.modules['interrupts']
-        import interrupts  # again, for its hooks to come after that one
+        from support import interrupts  # again, for its hooks to come after that one
         with interrupts.handled():
             child = os.fork()
             if not child:

@@ -1,6 +1,6 @@
 """What a script tells of its memory."""
 
-import measures
+from support import measures
 
 
 def test_peak_memory_is_that_of_a_python_with_some_modules() -> None:

@@ -26,8 +26,8 @@ from conftest import (
     wait_until,
 )
 
-import servers
 from flags import POP20_CC, flag_url
+from support import servers
 
 DRIVER = """
 import sys

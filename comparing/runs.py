@@ -8,12 +8,12 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import interrupts
-from charts import Request
-from measures import FILE_VARIABLE
+from comparing.charts import Request
 from slow_server import flag_code
+from support import interrupts
+from support.measures import FILE_VARIABLE
 
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass

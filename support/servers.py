@@ -25,7 +25,7 @@ OPTIONS = {
     'ERROR': ['--error-rate=.25'],
 }
 
-SLOW_SERVER = Path(__file__).resolve().with_name('slow_server.py')
+SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
 CONNECT_TIMEOUT = 1.0  # seconds
 MAX_PORT = 65535
 

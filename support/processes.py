@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
-import interrupts
+from support import interrupts
 
 T = TypeVar('T')
 

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 import anyio
 import httpx
 
-import clients
-import interrupts
+from support import clients, interrupts
 
 T = TypeVar('T')
 

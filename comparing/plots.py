@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from comparison import Entry, has_requests, last_duration
+from comparing.report import Entry, has_requests, last_duration
 
 # Okabe and Ito's colours, which people with colour-blindness can tell apart
 COLORS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9']

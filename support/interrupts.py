@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from math import inf
 
-from console import complain, discard_output
+from support.console import complain, discard_output
 
 PERIOD = 0.05  # seconds between two looks at what is waiting
 GRACE = 0.7  # seconds in which everything has to wind down after a signal

@@ -10,9 +10,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
-import interrupts
-import processes
-from console import plural
+from support import interrupts, processes
+from support.console import plural
 
 KINDS = ['process', 'thread', 'serial', 'interpreter', 'dask']
 
@@ -57,7 +56,7 @@ def no_pool(_workers: int | None, _scheduler: str | None) -> Iterator[tuple[Exec
 def dask_cluster(workers: int | None, scheduler: str | None) -> Iterator[tuple[Executor, str]]:
     """Open the executor of a dask cluster: the scheduler's, or one of local processes."""
     try:
-        import cluster
+        from support import cluster
     except ModuleNotFoundError as exc:
         advice = 'pip install distributed'
         raise UnavailableError(f'dask.distributed is not installed; try: {advice}') from exc

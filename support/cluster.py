@@ -11,10 +11,9 @@ import cloudpickle
 from distributed import Client, Future, KilledWorker, LocalCluster, rpc
 from distributed.client import FutureCancelledError
 
-import interrupts
 import primes
-import processes
-from executors import UnavailableError
+from support import interrupts, processes
+from support.executors import UnavailableError
 
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-import interrupts
-from console import reason
+from support import interrupts
+from support.console import reason
 
 TIMEOUT = 6.1  # seconds without a byte, more than the longest delay of slow_server.py
 DEADLINE = 10.0  # seconds for one response, which may come byte by byte

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import charts
-from console import say
-from runs import Run
+from comparing import charts
+from comparing.runs import Run
+from support.console import say
 
 MEGABYTE = 1e6  # bytes
 MAX_TIMELINE_ROWS = 40
