@@ -1,0 +1,32 @@
+"""The files that keep a comparison, which may as well be links, pipes or devices."""
+
+import argparse
+from pathlib import Path
+
+from support.console import reason
+
+
+def writable_file(text: str) -> Path:
+    """Argparse type: a file that can be written. It is left as it is."""
+    path = Path(text)
+    try:
+        exists = path.exists()
+        if not path.is_fifo():  # whose reader would take this for all there is
+            path.open('ab').close()
+        if not exists:
+            path.resolve().unlink()
+    except OSError as exc:
+        raise argparse.ArgumentTypeError(reason(exc)) from exc
+    return path
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write to whatever path leads to; raise OSError if that fails.
+
+    What is there is not replaced by a new file: it would have other permissions, and be no pipe.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        exc.filename = str(path)
+        raise
