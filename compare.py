@@ -6,53 +6,66 @@
     $ python3 compare.py primes --plot primes.png
 
 The scripts run in fresh processes and in turns, so that whatever slows the machine down for
-a while hits all alike. They report their own times; the server tells what it saw.
+a while hits all alike. Times are those that the scripts print; the server tells what it saw.
 """
 
 import argparse
+import importlib
 import json
 import platform
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import httpx
 from tqdm import tqdm
 
 import flags2_common
 import slow_server
-from comparing import charts
-from comparing.report import Entry, print_report, rows
-from comparing.runs import RunError, run_script
-from support import clients, interrupts, processes, servers
-from support.console import complain, fail
-from support.executors import OPENERS
-from support.files import write_whole
+from comparing.files import writable_file, write_file
+from comparing.report import markdown, report, rows, without_credentials
+from comparing.runs import Entry, RunError, run_script
+from support import interrupts, servers
+from support.console import complain, fail, good_end
+from support.executors import add_workers_argument, available_kinds
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
-GRACE = 1.2  # seconds until the scripts, which have less, have ended after a signal
+GRACE = 1.4  # seconds from a signal to the end: scripts take up to half of it, then comes a report
 PICTURES = ('.png', '.svg')
 
 
 def main() -> None:
     """Run the scripts; then show, and save, what the command line asks for."""
     args = process_args()
-    try:
-        with interrupts.handled(GRACE), server_with_log(args) as (server_args, log):
-            measure(args.entries, args.runs, server_args, log)
-    except (OSError, servers.ServerError) as exc:
-        fail(clients.describe(exc))
-    finally:
-        report(args, [entry for entry in args.entries if entry.runs or entry.failure])
+    interrupts.GRACE = GRACE
+    with good_end():
+        stop = threading.Event()
+        interrupts.break_off[stop] = threading.Event.set  # instead of a KeyboardInterrupt anywhere
+        if args.plot:
+            load_plots()
+        try:
+            with server_with_log(args) as (server_args, log):
+                measure(args, server_args, log, stop)
+        finally:
+            show(args, [entry for entry in args.entries if entry.runs or entry.failure])
     if any(entry.failure for entry in args.entries):
         sys.exit(1)
+
+
+def load_plots() -> None:
+    """Import what draws, which takes a while; fail if it is not installed."""
+    try:
+        importlib.import_module('comparing.plots')
+    except ImportError:
+        fail("--plot needs matplotlib: pip install '.[compare]'")
 
 
 @contextmanager
@@ -72,52 +85,62 @@ def server_with_log(args: argparse.Namespace) -> Iterator[tuple[list[str], Path 
             yield [], None
 
 
-def measure(entries: list[Entry], runs: int, server_args: list[str], log: Path | None) -> None:
-    """Run each entry's script so many times, all in turns; a failure ends its turns."""
-    turns = [(entry, number) for number in range(1, runs + 1) for entry in entries]
+def measure(
+    args: argparse.Namespace, server_args: list[str], log: Path | None, stop: threading.Event
+) -> None:
+    """Run all scripts in turns; one that fails gets no more of them."""
+    turns = [(entry, number) for number in range(1, args.runs + 1) for entry in args.entries]
     with tqdm(turns, leave=False, disable=None) as bar:
         for entry, number in bar:
-            bar.set_description(f'{entry.name}, run {number} of {runs}')
+            bar.set_description(f'{entry.name}, run {number} of {args.runs}')
             if entry.failure:
                 continue
             try:
-                entry.runs.append(run_script([*entry.command, *server_args], log))
+                entry.runs.append(run_script([*entry.command, *server_args], log, stop))
             except RunError as exc:
-                entry.failure = str(exc)
+                entry.failure = without_credentials(str(exc))
 
 
-def report(args: argparse.Namespace, entries: list[Entry]) -> None:
-    """Print and save what is there to tell."""
+def show(args: argparse.Namespace, entries: list[Entry]) -> None:
+    """Write the files that the command line asks for, and print what is there to tell."""
     for entry in entries:
         if entry.failure:
             complain(f'{entry.name} failed:\n{entry.failure}')
     if not entries:
         return
     try:
-        with interrupts.handled():
-            print_report(entries, args.timeline)
-            save(args, entries)
-    except OSError as exc:
-        fail(clients.describe(exc))
+        save(args, entries)
+    finally:
+        if sys.stdout:  # it may be closed
+            print('\n'.join(report(entries, args.timeline)), flush=True)
 
 
 def save(args: argparse.Namespace, entries: list[Entry]) -> None:
     """Write the files that the command line asks for."""
     if args.markdown:
-        write_whole(args.markdown, charts.markdown(rows(entries)).encode())
+        write_file(args.markdown, markdown(rows(entries)).encode())
     if args.json:
-        facts = {
-            'python': platform.python_version(),
-            'httpx': version('httpx'),
-            'platform': platform.platform(),
-            'options': sys.argv[1:],
-            'scripts': [asdict(entry) for entry in entries],
-        }
-        write_whole(args.json, json.dumps(facts, indent=2).encode())
+        write_file(args.json, json.dumps(facts(entries), indent=2).encode())
     if args.plot:
-        from comparing import plots
+        from comparing.plots import picture
 
-        write_whole(args.plot, plots.picture(entries, args.plot.suffix))
+        write_file(args.plot, picture(entries, args.plot.suffix))
+
+
+def facts(entries: list[Entry]) -> dict[str, Any]:
+    """Return all measures, and where they come from."""
+    return {
+        'python': platform.python_version(),
+        'httpx': httpx.__version__,
+        'platform': platform.platform(),
+        'options': shown(sys.argv[1:]),
+        'scripts': [asdict(entry) | {'command': shown(entry.command)} for entry in entries],
+    }
+
+
+def shown(args: list[str]) -> list[str]:
+    """Return arguments without what is between a server and whoever uses it."""
+    return [without_credentials(arg) for arg in args]
 
 
 def process_args() -> argparse.Namespace:
@@ -128,11 +151,9 @@ def process_args() -> argparse.Namespace:
     parser = argument_parser()
     args, others = parser.parse_known_args(argv)
     if others and args.entries_for is not flags2_entries:
-        parser.error(f'unrecognized arguments: {" ".join(others)}')
+        parser.error(f'unrecognized arguments: {" ".join(shown(others))}')
     if args.plot and args.plot.suffix not in PICTURES:
         parser.error(f'a plot is written as one of {", ".join(PICTURES)}, not as {args.plot}')
-    if args.plot and not find_spec('matplotlib'):
-        fail("plots need matplotlib: pip install '.[plot]'")
     if args.delay and args.delay[0] > args.delay[1]:
         parser.error(f'--delay: {args.delay[0]:g} exceeds {args.delay[1]:g}')
     args.entries = args.entries_for(args, others)
@@ -161,7 +182,7 @@ def argument_parser() -> argparse.ArgumentParser:
     flags2.set_defaults(entries_for=flags2_entries)
 
     primes = add_command('primes', 'proc_pool.py with each executor, and procs.py', runs=1)
-    processes.add_workers_argument(primes)
+    add_workers_argument(primes)
     primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
     primes.set_defaults(entries_for=primes_entries, server=None, delay=None)
     return parser
@@ -173,17 +194,9 @@ def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
     positive = flags2_common.positive
     add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
     add('--timeline', action='store_true', help='show each request of the last runs')
-    add('--plot', metavar='FILE', type=file_path, help='draw a picture: .png or .svg')
-    add('--json', metavar='FILE', type=file_path, help='write all measures')
-    add('--markdown', metavar='FILE', type=file_path, help='write the table')
-
-
-def file_path(text: str) -> Path:
-    """Return the path of a file to write: a type for argparse."""
-    path = Path(text)
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f'{text!r} is a directory')
-    return path
+    add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
+    add('--json', metavar='FILE', type=writable_file, help='write all measures')
+    add('--markdown', metavar='FILE', type=writable_file, help='write the table')
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
@@ -219,7 +232,8 @@ def flags2_entries(args: argparse.Namespace, others: list[str]) -> list[Entry]:
 
 def primes_entries(args: argparse.Namespace, _others: list[str]) -> list[Entry]:
     """Return proc_pool.py with each executor that this Python offers, and procs.py."""
-    others = [kind for kind in OPENERS if kind != 'serial' and (args.dask or kind != 'dask')]
+    others = [kind for kind in available_kinds() if kind not in ('serial', 'dask')]
+    others += ['dask'] if args.dask else []
     workers = [str(args.workers)] if args.workers else []
     return [
         *(Entry(kind, ['proc_pool.py', '-x', kind, *workers]) for kind in ['serial', *others]),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from comparing.report import Entry, has_requests, last_duration
+from comparing.report import speed_up
+from comparing.runs import Entry, last_duration
 
 # Okabe and Ito's colours, which people with colour-blindness can tell apart
 COLORS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9']
@@ -21,7 +22,7 @@ FRAME_HEIGHT = 0.9  # inches around the bars
 def picture(entries: Sequence[Entry], suffix: str) -> bytes:
     """Return a PNG or SVG file with bars, and what else is known of the entries' runs."""
     complete = [entry for entry in entries if entry.runs]
-    seen = [entry for entry in complete if has_requests(entry)]
+    seen = [entry for entry in complete if entry.has_requests]
     scanned = [entry for entry in complete if entry.concurrency]
     heights = [FRAME_HEIGHT + BARS_HEIGHT * len(complete)]
     heights += [SCAN_HEIGHT] if scanned else []
@@ -61,8 +62,7 @@ def draw_bars(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
         color=[colors[entry.variant] for entry in entries],
         error_kw={'ecolor': '#555555', 'capsize': 3},
     )
-    first = entries[0].median if entries else 0
-    labels = [f' {median:.2f} s, {first / median:.1f}x' for median in medians]
+    labels = [f' {entry.median:.2f} s, {speed_up(entry, entries[0])}' for entry in entries]
     axes.bar_label(bars, labels, padding=6)
     axes.invert_yaxis()
     axes.margins(x=0.15)
@@ -74,7 +74,7 @@ def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
     """Draw the time of each variant over the requests at once, and the limit of each."""
     for variant in dict.fromkeys(entry.variant for entry in entries):
         points = sorted(
-            (entry.concurrency or 0, entry.median, entry.limit if has_requests(entry) else None)
+            (entry.concurrency or 0, entry.median, entry.limit if entry.has_requests else None)
             for entry in entries
             if entry.variant == variant
         )

@@ -1,69 +1,33 @@
-"""What compare.py knows of a script's runs, and how it prints that."""
+"""Text that shows how runs compare: a table, bars and timelines. Nothing here prints."""
 
+import itertools
+import math
 import os
+import re
 import shutil
-import statistics
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 
-from comparing import charts
-from comparing.runs import Run
-from support.console import say
+from comparing.runs import Entry, Request, last_duration
 
 MEGABYTE = 1e6  # bytes
 MAX_TIMELINE_ROWS = 40
+BLOCKS = ' ▏▎▍▌▋▊▉█'
+ASCII_BLOCKS = ' #'
 COLORS = [34, 33, 32, 35, 36, 31]  # of a terminal that knows ANSI's
 RESET = '\033[0m'
 
 
-@dataclass
-class Entry:
-    """A script with its arguments, and how its runs went."""
-
-    name: str
-    command: list[str]
-    concurrency: int | None = None  # where a scan has set it
-    runs: list[Run] = field(default_factory=list)
-    failure: str = ''
-
-    @property
-    def variant(self) -> str:
-        """The name without the concurrency of a scan."""
-        return self.name.partition(' -m ')[0]
-
-    @property
-    def elapsed(self) -> list[float]:
-        """The times of all runs, in seconds."""
-        return [run.elapsed for run in self.runs]
-
-    @property
-    def median(self) -> float:
-        """The time of the run in the middle, in seconds."""
-        return statistics.median(self.elapsed)
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests were under way at once, at the most."""
-        return max(charts.most_in_flight(run.requests) for run in self.runs)
-
-    @property
-    def limit(self) -> float:
-        """The least time that the server's delays and the requests in flight allow."""
-        return statistics.median(
-            charts.limit([each.delay for each in run.requests], charts.most_in_flight(run.requests))
-            for run in self.runs
-        )
-
-
-def has_requests(entry: Entry) -> bool:
-    """Tell whether a server has told of every run."""
-    return bool(entry.runs) and all(run.requests for run in entry.runs)
-
-
-def last_duration(entries: Sequence[Entry]) -> float:
-    """Return how long the longest of the last runs took, as the server saw it, in seconds."""
-    return max((each.end for entry in entries for each in entry.runs[-1].requests), default=0)
+def report(entries: list[Entry], with_timeline: bool) -> Iterator[str]:
+    """Yield the lines of a table, of bars and, on request, of timelines."""
+    width = shutil.get_terminal_size().columns
+    complete = [entry for entry in entries if entry.runs]
+    yield from table(rows(entries), width)
+    if complete:
+        yield ''
+    yield from bars(complete, width)
+    if with_timeline:
+        yield from timelines([entry for entry in complete if entry.has_requests], width)
 
 
 def rows(entries: list[Entry]) -> list[list[str]]:
@@ -74,7 +38,7 @@ def rows(entries: list[Entry]) -> list[list[str]]:
 def header(entries: list[Entry]) -> list[str]:
     """Return the heads of the table's columns; times are in seconds."""
     columns = ['script', 'min', 'median', 'max', 'speed-up', 'MB']
-    if any(has_requests(entry) for entry in entries):
+    if any(entry.has_requests for entry in entries):
         columns += ['in flight', 'limit', 'eff.']
     return columns
 
@@ -83,15 +47,14 @@ def row(entry: Entry, entries: list[Entry]) -> list[str]:
     """Return an entry's row of the table; the speed-up is that over the first of all."""
     cells = [entry.name]
     if entry.runs:
-        cells += [f'{seconds:.2f}' for seconds in (min(entry.elapsed), entry.median)]
-        cells += [f'{max(entry.elapsed):.2f}']
-        first = entries[0]
-        cells += [f'{first.median / entry.median:.1f}x' if first.runs else '-']
-        memory = [run.peak_memory for run in entry.runs if run.peak_memory]
-        cells += [f'{max(memory) / MEGABYTE:.0f}' if memory else '-']
-    if has_requests(entry):
+        times = (min(entry.elapsed), entry.median, max(entry.elapsed))
+        cells += [f'{seconds:.2f}' for seconds in times]
+        cells += [speed_up(entry, entries[0])]
+        memory = max(run.peak_memory or 0 for run in entry.runs)
+        cells += [f'{memory / MEGABYTE:.0f}' if memory else '-']
+    if entry.has_requests:
         cells += [str(entry.in_flight)]
-        if entry.limit:
+        if entry.limit and entry.median:
             cells += [f'{entry.limit:.2f}', f'{entry.limit / entry.median:.2f}']
     if entry.failure:
         cells[1:2] = ['failed']
@@ -99,60 +62,140 @@ def row(entry: Entry, entries: list[Entry]) -> list[str]:
     return cells + ['-'] * missing
 
 
-def print_report(entries: list[Entry], with_timeline: bool) -> None:
-    """Print a table and bars, and on request what went on between scripts and server."""
-    width = shutil.get_terminal_size().columns
-    for line in charts.table(rows(entries), width):
-        say(line)
-    complete = [entry for entry in entries if entry.runs]
-    say('')
-    print_bars(complete, width)
-    if with_timeline:
-        print_timelines([entry for entry in complete if has_requests(entry)], width)
+def speed_up(entry: Entry, first: Entry) -> str:
+    """Return how many times as fast as the first an entry is, or a dash if nobody knows."""
+    if not first.runs or not entry.median:
+        return '-'
+    return f'{first.median / entry.median:.1f}x'
 
 
-def print_bars(entries: list[Entry], width: int) -> None:
-    """Print a bar for each median."""
+def table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return the rows in columns, the first one aligned left and the others right.
+
+    Columns that do not fit into the width are left out, beginning with the last.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    fitting = [total - 2 <= width for total in itertools.accumulate(size + 2 for size in widths)]
+    shown = max(sum(fitting), 1)
+    return [
+        '  '.join(
+            f'{cell:{"<" if column == 0 else ">"}{widths[column]}}'
+            for column, cell in enumerate(row[:shown])
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as a table in Markdown, the first one being the header."""
+    header, *body = rows
+    rule = ['---', *['---:'] * (len(header) - 1)]
+    return ''.join(f'| {" | ".join(row)} |\n' for row in (header, rule, *body))
+
+
+def bars(entries: list[Entry], width: int) -> Iterator[str]:
+    """Yield a line for each median, with a bar where there is room for one."""
     longest = max((entry.median for entry in entries), default=0)
     label_width = max((len(entry.name) for entry in entries), default=0)
     figures = [f'{entry.median:.2f} s' for entry in entries]
-    space = max(width - label_width - max(map(len, figures), default=0) - 2, 1)
+    space = width - label_width - max(map(len, figures), default=0) - 2
     for entry, figure in zip(entries, figures, strict=True):
-        line = charts.bar(entry.median, longest, space, blocks())
-        say(f'{entry.name:{label_width}} {colored(line, entry, entries)} {figure}')
+        if space > 0:
+            line = colored(bar(entry.median, longest, space, blocks()), entry, entries)
+            yield f'{entry.name:{label_width}} {line} {figure}'
+        else:
+            yield f'{entry.name} {figure}'
 
 
-def print_timelines(entries: list[Entry], width: int) -> None:
-    """Print a bar for each request of the last runs, all on one axis of time."""
+def bar(value: float, longest: float, width: int, blocks: str = BLOCKS) -> str:
+    """Return a bar that would fill the width if value were the longest one.
+
+    >>> bar(2.5, 10, 8, ASCII_BLOCKS)
+    '##'
+    """
+    parts = len(blocks) - 1
+    share = value / longest if longest else 0
+    full, rest = divmod(round(share * width * parts), parts)
+    return blocks[-1] * full + (blocks[rest] if rest else '') or blocks[1]
+
+
+def timelines(entries: list[Entry], width: int) -> Iterator[str]:
+    """Yield a line for each request of the last runs, all on one axis of time."""
     if not entries:
-        say('\nThere is no timeline, as no server has told of any request.')
+        yield '\nThere is no timeline, as no server has told of any request.'
+        return
     duration = last_duration(entries)
     for entry in entries:
         requests = entry.runs[-1].requests
         title = f'\n{entry.name}: {len(requests)} requests'
         if len(requests) > MAX_TIMELINE_ROWS:
-            title += f', {len(charts.binned(requests, MAX_TIMELINE_ROWS)[0])} to a row'
-        say(title)
-        for line in charts.timeline(requests, duration, width, MAX_TIMELINE_ROWS, blocks()):
+            title += f', {len(binned(requests, MAX_TIMELINE_ROWS)[0])} to a row'
+        yield title
+        for line in timeline(requests, duration, width, MAX_TIMELINE_ROWS, blocks()):
             code, _, cells = line.partition(' ')
-            say(f'{code} {colored(cells, entry, entries)}')
-    if entries:
-        say(f'0 s{f"{duration:.2f} s":>{width - 3}}')
+            yield f'{code} {colored(cells, entry, entries)}'
+    yield '0 s' + f'{duration:.2f} s'.rjust(width - 3)
+
+
+def timeline(
+    requests: Sequence[Request], duration: float, width: int, max_rows: int, blocks: str = BLOCKS
+) -> list[str]:
+    """Return a row for each request, or for several where there are more than max_rows.
+
+    On each row stand a code and a bar from start to end; the width is that of duration.
+
+    >>> timeline([Request('BR', 0, 1, 1), Request('CN', 1, 2, 1)], 2, 9, 10, ASCII_BLOCKS)
+    ['BR ###', 'CN    ###']
+    """
+    rows = binned(sorted(requests, key=lambda request: request.start), max_rows)
+    labels = [row[0].code if len(row) == 1 else f'{row[0].code}+{len(row) - 1}' for row in rows]
+    label_width = max(map(len, labels), default=0)
+    cells = max(width - label_width - 1, 1)
+    return [
+        f'{label:{label_width}} {covered(row, duration, cells, blocks[-1])}'
+        for label, row in zip(labels, rows, strict=True)
+    ]
+
+
+def binned(requests: Sequence[Request], max_rows: int) -> list[Sequence[Request]]:
+    """Return the requests in at most max_rows groups of neighbours, alike in size."""
+    size = math.ceil(len(requests) / max_rows)
+    return [requests[first : first + size] for first in range(0, len(requests), size or 1)]
+
+
+def covered(requests: Iterable[Request], duration: float, cells: int, block: str) -> str:
+    """Return a line with a block wherever one of the requests was under way."""
+    line = [' '] * cells
+    for request in requests:
+        first = min(int(request.start / duration * cells), cells - 1)
+        end = min(max(math.ceil(request.end / duration * cells), first + 1), cells)
+        line[first:end] = block * (end - first)
+    return ''.join(line).rstrip()
 
 
 def blocks() -> str:
     """Return the characters to draw with that standard output can take."""
     try:
-        charts.BLOCKS.encode(sys.stdout.encoding)
+        BLOCKS.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        return charts.ASCII_BLOCKS
-    return charts.BLOCKS
+        return ASCII_BLOCKS
+    return BLOCKS
 
 
 def colored(text: str, entry: Entry, entries: list[Entry]) -> str:
     """Return text in the colour of the variant, if a terminal shows it: see no-color.org."""
-    if not sys.stdout.isatty() or os.environ.get('NO_COLOR') or not text.strip():
+    unwanted = os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb'
+    if unwanted or not sys.stdout.isatty() or not text.strip():
         return text
     variants = list(dict.fromkeys(each.variant for each in entries))
     color = COLORS[variants.index(entry.variant) % len(COLORS)]
     return f'\033[{color}m{text}{RESET}'
+
+
+def without_credentials(text: str) -> str:
+    """Return text with the name and the password of each URL hidden.
+
+    >>> without_credentials('http://user:secret@localhost/flags')
+    'http://***@localhost/flags'
+    """
+    return re.sub(r'//[^/\n]*@', '//***@', text)

@@ -1,20 +1,21 @@
-"""Layouts of charts, as facts and as invariants."""
+"""Layouts of tables and bars, as facts and as invariants."""
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from comparing.charts import (
+from comparing.report import (
     ASCII_BLOCKS,
     BLOCKS,
-    Request,
     bar,
+    bars,
     binned,
-    limit,
     markdown,
-    most_in_flight,
+    rows,
     table,
     timeline,
+    without_credentials,
 )
+from comparing.runs import Entry, Request, Run, limit, most_in_flight
 
 seconds = st.floats(0, 100)
 
@@ -119,3 +120,16 @@ def test_markdown_aligns_numbers_right() -> None:
     assert markdown([['script', 'min'], ['flags.py', '7.1']]) == (
         '| script | min |\n| --- | ---: |\n| flags.py | 7.1 |\n'
     )
+
+
+def test_times_that_round_to_nothing_have_no_speed_up() -> None:
+    entry = Entry('flags.py', [], runs=[Run(0.0, None, [Request('BR', 0, 0.001, 0.0005)])])
+    cells = ['flags.py', '0.00', '0.00', '0.00', '-', '-', '1', '-', '-']
+    assert rows([entry])[1] == cells
+    assert list(bars([entry], 30)) == ['flags.py ▏ 0.00 s']
+
+
+def test_credentials_are_hidden_wherever_a_url_has_some() -> None:
+    hidden = without_credentials('x: http://me:p@ss w/@h/flags, https://token@h and http://h/@')
+    assert hidden == 'x: http://***@ss w/@h/flags, https://***@h and http://h/@'
+    assert without_credentials('http://me:p@ss w@h/flags') == 'http://***@h/flags'
