@@ -14,46 +14,39 @@
 A result is there as soon as it and all those before it are ready.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+import argparse
+from concurrent import futures
 from time import sleep, strftime
 
-from support import interrupts
-from support.console import fail, reason, say
+from support.console import good_end
 
 
-def show(text: str) -> None:
-    """Print text after the time of day."""
-    say(f'{strftime("[%H:%M:%S]")} {text}')
+def display(*args: object) -> None:
+    """Print the arguments after the time of day."""
+    print(strftime('[%H:%M:%S]'), *args, flush=True)
 
 
 def loiter(n: int) -> int:
     """Do nothing for n seconds; return n * 10."""
     tabs = '\t' * n
-    show(f'{tabs}loiter({n}): doing nothing for {n}s...')
+    display(f'{tabs}loiter({n}): doing nothing for {n}s...')
     sleep(n)
-    show(f'{tabs}loiter({n}): done.')
+    display(f'{tabs}loiter({n}): done.')
     return n * 10
 
 
 def main() -> None:
-    """Show map at work, and any trouble in one line."""
-    try:
-        with interrupts.handled():
-            show_map()
-    except OSError as exc:
-        fail(reason(exc))
-
-
-def show_map() -> None:
     """Map loiter over five numbers with three threads."""
-    show('Script starting.')
-    with ThreadPoolExecutor(max_workers=3) as executor, interrupts.stop_on_failure():
-        results = executor.map(loiter, range(5))
-        show(f'results: {results}')
-        show('Waiting for individual results:')
-        for i, result in enumerate(results):
-            show(f'result {i}: {result}')
+    display('Script starting.')
+    executor = futures.ThreadPoolExecutor(max_workers=3)
+    results = executor.map(loiter, range(5))
+    display('results:', results)
+    display('Waiting for individual results:')
+    for i, result in enumerate(results):
+        display(f'result {i}: {result}')
 
 
 if __name__ == '__main__':
-    main()
+    argparse.ArgumentParser(description='Show when map yields its results.').parse_args()
+    with good_end():
+        main()

@@ -5,25 +5,25 @@
     BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
     20 downloads in 0.09s
 
-The other scripts of the series reuse what does not depend on how downloads run at once.
+The other scripts of the series import what does not depend on how downloads run at once.
 """
 
 import argparse
+import os
+import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-from support import clients, interrupts, servers
-from support.console import fail, say
-from support.files import write_whole
-from support.measures import hand_over
+from support import clients, servers
+from support.console import fail, good_end, write_whole
 
 POP20_CC = 'CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR'.split()
 
-BASE_URL = servers.SERVERS['REMOTE']
+BASE_URL = os.environ.get('FLAGS_URL', servers.SERVERS['REMOTE'])
 DEST_DIR = Path('downloaded')
 
 
@@ -34,16 +34,11 @@ def save_flag(img: bytes, filename: str) -> None:
 
 def get_flag(cc: str) -> bytes:
     """Return the GIF for a country code; raise httpx.HTTPError if that fails."""
-    return clients.content(clients.get(flag_url(BASE_URL, cc)))
-
-
-def flag_url(base_url: str, cc: str) -> str:
-    """Return the URL of a flag.
-
-    >>> flag_url('http://localhost:8000/flags', 'BR')
-    'http://localhost:8000/flags/br/br.gif'
-    """
-    return f'{base_url}/{cc.lower()}/{cc.lower()}.gif'
+    cc = cc.lower()
+    url = f'{BASE_URL}/{cc}/{cc}.gif'
+    resp = clients.get(url, timeout=6.1, follow_redirects=True)
+    resp.raise_for_status()
+    return resp.content
 
 
 def download_many(cc_list: list[str]) -> int:
@@ -51,36 +46,42 @@ def download_many(cc_list: list[str]) -> int:
     for cc in sorted(cc_list):
         image = get_flag(cc)
         save_flag(image, f'{cc}.gif')
-        say(cc, end=' ')
+        print(cc, end=' ', flush=True)
     return len(cc_list)
 
 
 def main(downloader: Callable[[list[str]], int]) -> None:
     """Time downloader on the 20 flags, from the server that the command line names."""
+    with command_line():
+        DEST_DIR.mkdir(exist_ok=True)
+        t0 = time.perf_counter()
+        count = downloader(POP20_CC)
+        elapsed = time.perf_counter() - t0
+        print(f'\n{count} downloads in {elapsed:.2f}s')
+
+
+@contextmanager
+def command_line() -> Iterator[None]:
+    """Context manager: use the server that -s names, and end with one line if it fails.
+
+    Worker processes that import this module anew find the server in the environment.
+    """
     global BASE_URL
-    server = process_args()
-    try:
-        with interrupts.handled():
-            DEST_DIR.mkdir(exist_ok=True)
-            with servers.running(server) as BASE_URL:
-                clients.prepare(BASE_URL)
-                start = time.perf_counter()
-                count = downloader(POP20_CC)
-                elapsed = time.perf_counter() - start
-            say(f'\n{count} downloads in {elapsed:.2f}s')
-            hand_over(elapsed)
-    except (httpx.HTTPError, OSError, BrokenExecutor, servers.ServerError) as exc:
-        offline = server == 'REMOTE' and isinstance(exc, httpx.TransportError)
-        hint = '; try -s LOCAL' if offline else ''
-        fail(f'{clients.describe(exc)}{hint}')
-
-
-def process_args() -> str:
-    """Return the server that the command line names: a label or a base URL."""
-    parser = argparse.ArgumentParser(description='Download the flags of 20 countries.')
+    description = (sys.modules['__main__'].__doc__ or '').partition('\n')[0]
+    parser = argparse.ArgumentParser(description=description)
     servers.add_server_option(parser, default='REMOTE')
-    server: str = parser.parse_args().server
-    return server
+    server = parser.parse_args().server
+    with good_end(), servers.running(server) as url:
+        BASE_URL = os.environ['FLAGS_URL'] = url
+        clients.prepare(url)
+        try:
+            yield
+        except BaseException as exc:
+            print(flush=True)  # after the codes
+            if not isinstance(exc, httpx.HTTPError | ExceptionGroup):
+                raise
+            offline = server == 'REMOTE' and isinstance(exc, httpx.TransportError)
+            fail(clients.describe(exc) + ('; try -s LOCAL' if offline else ''))
 
 
 if __name__ == '__main__':

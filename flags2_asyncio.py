@@ -16,58 +16,87 @@ at the same time, it needs no lock.
 
 import asyncio
 from collections import Counter
+from http import HTTPStatus
 
 import httpx
+from tqdm import tqdm
 
-from flags import flag_url
-from flags2_common import DownloadStatus, Tally, main, not_found, saved
-from support import async_clients, clients
+from flags2_common import DownloadStatus, main, note_error, save_flag
+from support import clients
+from support.console import reason
 
 DEFAULT_CONCUR_REQ = 30
 MAX_CONCUR_REQ = 1000
 
 
-async def get_flag(client: httpx.AsyncClient, base_url: str, cc: str) -> bytes:
+async def get_flag(client: clients.AsyncClient, base_url: str, cc: str) -> bytes:
     """Return the GIF for a country code; raise httpx.HTTPError if that fails."""
-    return clients.content(await async_clients.get(client, flag_url(base_url, cc)))
+    cc = cc.lower()
+    url = f'{base_url}/{cc}/{cc}.gif'
+    resp = await client.get(url, timeout=6.1, follow_redirects=True)
+    resp.raise_for_status()
+    return resp.content
 
 
 async def download_one(
-    client: httpx.AsyncClient, cc: str, base_url: str, verbose: bool = False
+    client: clients.AsyncClient, cc: str, base_url: str, verbose: bool
 ) -> DownloadStatus:
     """Download and save one flag, if it exists; raise httpx.HTTPError for other failures."""
     try:
         image = await get_flag(client, base_url, cc)
     except httpx.HTTPStatusError as exc:
-        return not_found(cc, exc, verbose)
-    return saved(cc, image, verbose)
+        if exc.response.status_code != HTTPStatus.NOT_FOUND:
+            raise
+        status = DownloadStatus.NOT_FOUND
+        msg = f'not found: {exc.response.url}'
+    else:
+        save_flag(image, f'{cc}.gif')
+        status = DownloadStatus.OK
+        msg = 'OK'
+    if verbose:
+        print(cc, msg, flush=True)
+    return status
 
 
-async def download_all(
-    tally: Tally, cc_list: list[str], base_url: str, verbose: bool, concur_req: int
-) -> None:
+async def supervisor(
+    cc_list: list[str], base_url: str, verbose: bool, concur_req: int
+) -> Counter[DownloadStatus]:
     """Download the flags with concur_req workers, each with a client of its own."""
-    codes = iter(sorted(cc_list))
+    counter: Counter[DownloadStatus] = Counter()
+    cc_iter = iter(sorted(cc_list))
 
     async def worker() -> None:
-        async with async_clients.new_client(base_url) as client:
-            for cc in codes:
-                with tally.errors_of(cc):
-                    tally.count(await download_one(client, cc, base_url, verbose))
-                tally.advance()
+        async with clients.AsyncClient(base_url) as client:
+            for cc in cc_iter:
+                try:
+                    status = await download_one(client, cc, base_url, verbose)
+                except httpx.HTTPStatusError as exc:
+                    error_msg = f'HTTP error {clients.status(exc.response)}'
+                except Exception as exc:  # of the network, or of the disk
+                    error_msg = reason(exc)
+                else:
+                    error_msg = ''
 
-    async with asyncio.TaskGroup() as workers:
-        for _ in range(concur_req):
-            workers.create_task(worker())
+                if error_msg:
+                    status = DownloadStatus.ERROR
+                    note_error(cc, error_msg)
+                counter[status] += 1
+                if verbose and error_msg:
+                    print(f'{cc} error: {error_msg}', flush=True)
+                bar.update()
+
+    with tqdm(total=len(cc_list), disable=verbose) as bar:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concur_req):
+                group.create_task(worker())
+    return counter
 
 
 def download_many(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags in an event loop of their own; return how many ended how."""
-    with Tally(cc_list, verbose) as tally:
-        asyncio.run(download_all(tally, cc_list, base_url, verbose, concur_req))
-    return tally.counter
+    """Download the flags in an event loop; return how many ended how."""
+    return asyncio.run(supervisor(cc_list, base_url, verbose, concur_req))
 
 
 if __name__ == '__main__':

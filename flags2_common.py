@@ -1,32 +1,37 @@
-"""What the scripts of the flags2 series share: all but how several downloads run at once.
+"""What the scripts of the flags2 series share: all but download_many.
 
 The command line becomes a list of country codes and a base URL. A script's download_many
-turns these into counts of each DownloadStatus, with the help of a Tally, which also shows
-how far it is. The counts make the report and the exit status.
+turns these into counts of each DownloadStatus, which make the report and the exit status.
 """
 
 import argparse
+import os
 import string
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import Enum, auto
-from functools import partial
-from http import HTTPStatus
 from pathlib import Path
-from typing import Self
 
-import httpx
 from tqdm import tqdm
 
 from flags import DEST_DIR, POP20_CC, save_flag
 from support import clients, interrupts, servers
-from support.console import complain, fail, plural, say
-from support.measures import hand_over
+from support.console import complain, fail, good_end, plural
 from support.servers import SERVERS
+
+__all__ = [
+    'DEST_DIR',
+    'POP20_CC',
+    'SERVERS',
+    'DownloadStatus',
+    'main',
+    'note_error',
+    'save_flag',
+    'stop_bar',
+]
 
 DEFAULT_SERVER = 'LOCAL'
 COUNTRY_CODES_FILE = Path(__file__).resolve().with_name('country_codes.txt')
@@ -45,6 +50,8 @@ class DownloadStatus(Enum):
 
 Downloader = Callable[[list[str], str, bool, int], Counter[DownloadStatus]]
 
+_errors: list[str] = []
+
 
 def main(download_many: Downloader, default_concur_req: int, max_concur_req: int) -> None:
     """Download what the command line asks for, and report.
@@ -52,23 +59,45 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     Exit with status 1 if any download ended in an error.
     """
     args, cc_list = process_args(default_concur_req)
-    try:
-        with interrupts.handled(), servers.running(args.server) as base_url:
-            DEST_DIR.mkdir(exist_ok=True)
-            actual_req = min(args.max_req, max_concur_req, len(cc_list))
-            if servers.is_remote(base_url) and actual_req > MAX_REMOTE_REQ:
-                actual_req = MAX_REMOTE_REQ
-                complain(f'no more than {actual_req} requests at a time, as that site is public')
-            initial_report(cc_list, actual_req, args.server, base_url)
-            clients.prepare(base_url)
-            start_time = time.perf_counter()
+    actual_req = min(args.max_req, max_concur_req, len(cc_list))
+    with good_end(), servers.running(args.server) as base_url:
+        make_dest_dir()
+        clients.prepare(base_url)
+        tqdm.set_lock(threading.RLock())  # the default one serves processes too
+        actual_req = gentle_to_remote(actual_req, base_url)
+        initial_report(cc_list, actual_req, args.server, base_url)
+        t0 = time.perf_counter()
+        try:
             counter = download_many(cc_list, base_url, args.verbose, actual_req)
-            interrupts.set_last_words(None)
-            final_report(cc_list, counter, start_time)
-    except (OSError, servers.ServerError) as exc:
-        fail(clients.describe(exc))
+        except BaseException:
+            if not interrupts.stop_signal:
+                raise
+            counter = Counter()
+        if _errors and not args.verbose:
+            complain(_errors[0])
+        final_report(cc_list, counter, t0)
     if counter[DownloadStatus.ERROR]:
         sys.exit(1)
+
+
+def make_dest_dir() -> None:
+    """Make the folder for downloads; fail if nothing could be saved there."""
+    DEST_DIR.mkdir(exist_ok=True)
+    if not os.access(DEST_DIR, os.W_OK | os.X_OK):
+        fail(f'cannot write to {DEST_DIR}')
+
+
+def gentle_to_remote(actual_req: int, base_url: str) -> int:
+    """Return how many requests may run at once; say so if these are fewer than asked for."""
+    if servers.is_remote(base_url) and actual_req > MAX_REMOTE_REQ:
+        complain(f'no more than {MAX_REMOTE_REQ} requests at a time, as that site is public')
+        return MAX_REMOTE_REQ
+    return actual_req
+
+
+def note_error(cc: str, error_msg: str) -> None:
+    """Keep an error: without -v, main tells the first one below the bar."""
+    _errors.append(f'{cc}: {error_msg}')
 
 
 def process_args(
@@ -117,7 +146,7 @@ def argument_parser(default_concur_req: int) -> argparse.ArgumentParser:
 
 
 def positive(text: str) -> int:
-    """Return a number above zero: a type for argparse."""
+    """Argparse type: a number above zero."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f'{text} is not above zero')
@@ -151,98 +180,32 @@ def expand_cc(arg: str) -> list[str]:
     raise ValueError(f'{arg!r} is not a country code from AA to ZZ, nor its first letter')
 
 
+def stop_bar(iterable: object) -> None:
+    """Leave a progress bar where it is, if iterable is one; it still yields what is to come."""
+    if isinstance(iterable, tqdm):
+        iterable.close()
+
+
 def initial_report(cc_list: list[str], actual_req: int, server: str, base_url: str) -> None:
     """Print what is going to be downloaded, and from where."""
     label = server if server in SERVERS else 'URL'
     codes = ', '.join(cc_list)
     if len(cc_list) > MAX_LISTED:
         codes = f'from {cc_list[0]} to {cc_list[-1]}'
-    say(f'{label} site: {base_url}')
-    say(f'Searching for {plural(len(cc_list), "flag")}: {codes}')
-    say(f'{plural(actual_req, "concurrent connection")} will be used.')
+    print(f'{label} site: {base_url}')
+    print(f'Searching for {plural(len(cc_list), "flag")}: {codes}')
+    print(f'{plural(actual_req, "concurrent connection")} will be used.', flush=True)
 
 
 def final_report(cc_list: list[str], counter: Counter[DownloadStatus], start_time: float) -> None:
     """Print what came of it; start_time is as of time.perf_counter(), in seconds."""
     elapsed = time.perf_counter() - start_time
-    cancelled = len(cc_list) - counter.total()
-    say('-' * 20)
-    say(f'{plural(counter[DownloadStatus.OK], "flag")} downloaded.')
+    print('-' * 20)
+    print(f'{plural(counter[DownloadStatus.OK], "flag")} downloaded.')
     if missing := counter[DownloadStatus.NOT_FOUND]:
-        say(f'{missing} not found.')
+        print(f'{missing} not found.')
     if errors := counter[DownloadStatus.ERROR]:
-        say(f'{plural(errors, "error")}.')
-    if cancelled:
-        say(f'{cancelled} cancelled.')
-    say(f'Elapsed time: {elapsed:.2f}s')
-    if not cancelled:
-        hand_over(elapsed)
-
-
-def saved(cc: str, image: bytes, verbose: bool) -> DownloadStatus:
-    """Save a flag; return OK. Raise OSError if it cannot be saved."""
-    save_flag(image, f'{cc}.gif')
-    if verbose:
-        say(f'{cc} OK')
-    return DownloadStatus.OK
-
-
-def not_found(cc: str, error: httpx.HTTPStatusError, verbose: bool) -> DownloadStatus:
-    """Return NOT_FOUND if that is what the error says, otherwise raise it."""
-    if error.response.status_code != HTTPStatus.NOT_FOUND:
-        raise error
-    if verbose:
-        say(f'{cc} not found: {error.response.url}')
-    return DownloadStatus.NOT_FOUND
-
-
-class Tally:
-    """Counts how downloads end, and shows how many have: a bar, unless verbose."""
-
-    def __init__(self, cc_list: list[str], verbose: bool) -> None:
-        """Expect an outcome for each code."""
-        self.verbose = verbose
-        self.counter: Counter[DownloadStatus] = Counter()
-        self.bar_lock = threading.RLock()
-        tqdm.set_lock(self.bar_lock)  # the default one serves processes too, and is large
-        self.bar = tqdm(total=len(cc_list), disable=verbose or not sys.stderr)
-        interrupts.set_last_words(partial(final_report, cc_list, self.counter, time.perf_counter()))
-
-    def __enter__(self) -> Self:
-        """Return this tally; the bar is already there."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the bar where it is."""
-        self.bar.close()
-
-    def count(self, status: DownloadStatus) -> None:
-        """Count one outcome."""
-        self.counter[status] += 1
-
-    @contextmanager
-    def errors_of(self, cc: str) -> Iterator[None]:
-        """Count an error, and with verbose show it, if the block raises one.
-
-        If a file cannot be saved, or an outcome not shown, the program has to stop. What ends
-        only because of that does not count.
-        """
-        with interrupts.stop_on_failure():
-            try:
-                yield
-            except interrupts.StoppedError:
-                pass
-            except httpx.HTTPError as exc:
-                self.count(DownloadStatus.ERROR)
-                if self.verbose:
-                    say(f'{cc} error: {clients.describe(exc)}')
-            except OSError as exc:
-                self.count(DownloadStatus.ERROR)
-                if not interrupts.stop(exc):
-                    raise
-
-    def advance(self, *_: object) -> None:
-        """Move the bar by one; may be called in any thread, and by a future."""
-        if not interrupts.is_stopping():
-            with self.bar_lock:
-                self.bar.update()
+        print(f'{plural(errors, "error")}.')
+    if cancelled := len(cc_list) - counter.total():
+        print(f'{cancelled} cancelled.')
+    print(f'Elapsed time: {elapsed:.2f}s', flush=True)

@@ -13,12 +13,15 @@ What the threaded script adds shows best in a diff of the two.
 """
 
 from collections import Counter
+from collections.abc import Iterable
+from http import HTTPStatus
 
 import httpx
+from tqdm import tqdm
 
-from flags import flag_url
-from flags2_common import DownloadStatus, Tally, main, not_found, saved
+from flags2_common import DownloadStatus, main, note_error, save_flag
 from support import clients
+from support.console import reason
 
 DEFAULT_CONCUR_REQ = 1
 MAX_CONCUR_REQ = 1
@@ -26,7 +29,11 @@ MAX_CONCUR_REQ = 1
 
 def get_flag(base_url: str, cc: str) -> bytes:
     """Return the GIF for a country code; raise httpx.HTTPError if that fails."""
-    return clients.content(clients.get(flag_url(base_url, cc)))
+    cc = cc.lower()
+    url = f'{base_url}/{cc}/{cc}.gif'
+    resp = clients.get(url, timeout=6.1, follow_redirects=True)
+    resp.raise_for_status()
+    return resp.content
 
 
 def download_one(cc: str, base_url: str, verbose: bool = False) -> DownloadStatus:
@@ -34,20 +41,46 @@ def download_one(cc: str, base_url: str, verbose: bool = False) -> DownloadStatu
     try:
         image = get_flag(base_url, cc)
     except httpx.HTTPStatusError as exc:
-        return not_found(cc, exc, verbose)
-    return saved(cc, image, verbose)
+        if exc.response.status_code != HTTPStatus.NOT_FOUND:
+            raise
+        status = DownloadStatus.NOT_FOUND
+        msg = f'not found: {exc.response.url}'
+    else:
+        save_flag(image, f'{cc}.gif')
+        status = DownloadStatus.OK
+        msg = 'OK'
+    if verbose:
+        print(cc, msg, flush=True)
+    return status
 
 
 def download_many(
-    cc_list: list[str], base_url: str, verbose: bool, concur_req: int
+    cc_list: list[str], base_url: str, verbose: bool, _unused_concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags one by one, whatever concur_req says; return how many ended how."""
-    with Tally(cc_list, verbose) as tally:
-        for cc in sorted(cc_list):
-            with tally.errors_of(cc):
-                tally.count(download_one(cc, base_url, verbose))
-            tally.advance()
-    return tally.counter
+    """Download the flags one by one; return how many ended how."""
+    counter: Counter[DownloadStatus] = Counter()
+    cc_iter: Iterable[str] = sorted(cc_list)
+    if not verbose:
+        cc_iter = tqdm(cc_iter)
+    for cc in cc_iter:
+        try:
+            status = download_one(cc, base_url, verbose)
+        except httpx.HTTPStatusError as exc:
+            error_msg = f'HTTP error {clients.status(exc.response)}'
+        except Exception as exc:  # of the network, or of the disk
+            error_msg = reason(exc)
+        except KeyboardInterrupt:
+            break
+        else:
+            error_msg = ''
+
+        if error_msg:
+            status = DownloadStatus.ERROR
+            note_error(cc, error_msg)
+        counter[status] += 1
+        if verbose and error_msg:
+            print(f'{cc} error: {error_msg}', flush=True)
+    return counter
 
 
 if __name__ == '__main__':

@@ -14,10 +14,16 @@ A future knows nothing of the code it was made for, so a dict has to tell.
 """
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable
+from concurrent import futures
 
-from flags2_common import DownloadStatus, Tally, main
+import httpx
+from tqdm import tqdm
+
+from flags2_common import DownloadStatus, main, note_error, stop_bar
 from flags2_sequential import download_one
+from support import clients
+from support.console import reason
 
 DEFAULT_CONCUR_REQ = 30
 MAX_CONCUR_REQ = 1000
@@ -27,20 +33,36 @@ def download_many(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
     """Download the flags on concur_req threads; return how many ended how."""
-    with (
-        Tally(cc_list, verbose) as tally,
-        ThreadPoolExecutor(max_workers=concur_req) as executor,
-    ):
+    counter: Counter[DownloadStatus] = Counter()
+    with futures.ThreadPoolExecutor(max_workers=concur_req) as executor:
         to_do_map = {}
         for cc in sorted(cc_list):
             future = executor.submit(download_one, cc, base_url, verbose)
-            future.add_done_callback(tally.advance)  # the first may end before the last begins
             to_do_map[future] = cc
+        done_iter: Iterable[futures.Future[DownloadStatus]] = futures.as_completed(to_do_map)
+        if not verbose:
+            done_iter = tqdm(done_iter, total=len(cc_list))
+        for future in done_iter:
+            try:
+                status = future.result()
+            except httpx.HTTPStatusError as exc:
+                error_msg = f'HTTP error {clients.status(exc.response)}'
+            except Exception as exc:  # of the network, or of the disk
+                error_msg = reason(exc)
+            except KeyboardInterrupt:
+                stop_bar(done_iter)
+                continue  # some may be done already, the others are refused by now
+            else:
+                error_msg = ''
 
-        for future in as_completed(to_do_map):
-            with tally.errors_of(to_do_map[future]):
-                tally.count(future.result())
-    return tally.counter
+            if error_msg:
+                status = DownloadStatus.ERROR
+                note_error(to_do_map[future], error_msg)
+            counter[status] += 1
+            if verbose and error_msg:
+                cc = to_do_map[future]
+                print(f'{cc} error: {error_msg}', flush=True)
+    return counter
 
 
 if __name__ == '__main__':

@@ -11,34 +11,37 @@ One thread does it all: each coroutine lets others run while it waits.
 import asyncio
 
 import flags
-from support import async_clients, clients
-from support.console import say
+from support.clients import AsyncClient
 
 
-async def get_flag(cc: str) -> bytes:
+async def get_flag(client: AsyncClient, cc: str) -> bytes:
     """Return the GIF for a country code; raise httpx.HTTPError if that fails."""
-    async with async_clients.new_client(flags.BASE_URL) as client:
-        response = await async_clients.get(client, flags.flag_url(flags.BASE_URL, cc))
-    return clients.content(response)
+    cc = cc.lower()
+    url = f'{flags.BASE_URL}/{cc}/{cc}.gif'
+    resp = await client.get(url, timeout=6.1, follow_redirects=True)
+    resp.raise_for_status()
+    return resp.content
 
 
-async def download_one(cc: str) -> str:
+async def download_one(client: AsyncClient, cc: str) -> str:
     """Download and save one flag; return its code."""
-    image = await get_flag(cc)
+    image = await get_flag(client, cc)
     flags.save_flag(image, f'{cc}.gif')
-    say(cc, end=' ')
+    print(cc, end=' ', flush=True)
     return cc
 
 
-async def download_all(cc_list: list[str]) -> int:
-    """Download and save the flags, all at a time; return how many."""
-    codes = await async_clients.gather(*map(download_one, sorted(cc_list)))
-    return len(codes)
+async def supervisor(cc_list: list[str]) -> int:
+    """Download and save the flags, all at the same time; return how many."""
+    async with AsyncClient(flags.BASE_URL) as client, asyncio.TaskGroup() as group:
+        to_do = [group.create_task(download_one(client, cc)) for cc in sorted(cc_list)]
+    res = [task.result() for task in to_do]
+    return len(res)
 
 
 def download_many(cc_list: list[str]) -> int:
-    """Download and save the flags in an event loop of their own; return how many."""
-    return asyncio.run(download_all(cc_list))
+    """Download and save the flags in an event loop; return how many."""
+    return asyncio.run(supervisor(cc_list))
 
 
 if __name__ == '__main__':

@@ -2,36 +2,33 @@
 """Download the flags of the 20 most populous countries with a pool of processes.
 
     $ python3 flags_processpool.py -s LOCAL
-    BD BR CN CD DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
+    BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
     20 downloads in 0.24s
 
-Work that mostly waits gains nothing from processes: they take longer to start than threads,
-and what threads find in shared memory has to be handed to them.
+There is a process per CPU, which is what work that computes can use. Work that waits gains
+nothing from processes: with as few of them, hardly anything waits at the same time.
 """
 
-from pathlib import Path
+from concurrent import futures
 
-import flags
-from flags_threadpool import download_one
-from support import interrupts, processes
-
-MAX_WORKERS = 20  # the default, one per CPU, suits work that computes
+from flags import get_flag, main, save_flag
+from support.executors import quiet_processes
 
 
-def start_worker(base_url: str, dest_dir: Path) -> None:
-    """Set up a new process as the main one is set up."""
-    flags.BASE_URL = base_url
-    flags.DEST_DIR = dest_dir
-    interrupts.start_run(processes.GRACE)
-    processes.follow_parent()
+def download_one(cc: str) -> str:
+    """Download and save one flag; return its code."""
+    image = get_flag(cc)
+    save_flag(image, f'{cc}.gif')
+    print(cc, end=' ', flush=True)
+    return cc
 
 
 def download_many(cc_list: list[str]) -> int:
-    """Download and save the flags, as many at a time as there are processes; return how many."""
-    with processes.pool(MAX_WORKERS, start_worker, flags.BASE_URL, flags.DEST_DIR) as executor:
-        codes = executor.map(download_one, sorted(cc_list))
-        return len(list(codes))
+    """Download and save the flags, as many at a time as there are CPUs; return how many."""
+    with futures.ProcessPoolExecutor(mp_context=quiet_processes()) as executor:
+        res = executor.map(download_one, sorted(cc_list))
+    return len(list(res))
 
 
 if __name__ == '__main__':
-    flags.main(download_many)
+    main(download_many)

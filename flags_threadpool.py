@@ -8,27 +8,24 @@
 The codes come in the order of completion, a different one each time.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 
 from flags import get_flag, main, save_flag
-from support.console import say
-from support.interrupts import stop_on_failure
 
 
-@stop_on_failure()
 def download_one(cc: str) -> str:
     """Download and save one flag; return its code."""
     image = get_flag(cc)
     save_flag(image, f'{cc}.gif')
-    say(cc, end=' ')
+    print(cc, end=' ', flush=True)
     return cc
 
 
 def download_many(cc_list: list[str]) -> int:
     """Download and save the flags, as many at a time as there are threads; return how many."""
-    with ThreadPoolExecutor() as executor:
-        codes = executor.map(download_one, sorted(cc_list))
-        return len(list(codes))
+    with futures.ThreadPoolExecutor() as executor:
+        res = executor.map(download_one, sorted(cc_list))
+    return len(list(res))
 
 
 if __name__ == '__main__':

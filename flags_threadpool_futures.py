@@ -13,25 +13,26 @@
 Three downloads run at once; the others wait for a thread.
 """
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent import futures
 
 from flags import main
 from flags_threadpool import download_one
-from support.console import say
 
 
 def download_many(cc_list: list[str]) -> int:
     """Download and save the first five flags, three at a time; return how many."""
-    with ThreadPoolExecutor(max_workers=3) as executor:
-        futures = []
-        for cc in sorted(cc_list[:5]):
+    cc_list = cc_list[:5]
+    with futures.ThreadPoolExecutor(max_workers=3) as executor:
+        to_do: list[futures.Future[str]] = []
+        for cc in sorted(cc_list):
             future = executor.submit(download_one, cc)
-            say(f'Scheduled for {cc}: {future}')
-            futures.append(future)
+            to_do.append(future)
+            print(f'Scheduled for {cc}: {future}', flush=True)
 
-        for future in as_completed(futures):
-            say(f'{future} result: {future.result()!r}')
-        return len(futures)
+        for count, future in enumerate(futures.as_completed(to_do), 1):  # noqa: B007
+            res = future.result()
+            print(f'{future} result: {res!r}', flush=True)
+    return count
 
 
 if __name__ == '__main__':

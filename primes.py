@@ -11,11 +11,10 @@
 Most of the large ones are prime or squares of primes, which takes trial division longest.
 """
 
+import argparse
 import math
-from typing import NamedTuple
 
-from support import interrupts
-from support.console import fail, reason, say
+from support.console import fail, good_end
 
 PRIMALITY = {
     2: True,
@@ -43,15 +42,6 @@ PRIMALITY = {
 NUMBERS = list(PRIMALITY)
 
 
-# Not in proc_pool.py: what interpreters pickle must not belong to the script that runs
-class PrimeResult(NamedTuple):
-    """A number, whether it is prime, and how many seconds it took to find out."""
-
-    n: int
-    flag: bool
-    elapsed: float
-
-
 def is_prime(n: int) -> bool:
     """Tell whether n is prime, by trial division: this is the load, not a contest.
 
@@ -66,15 +56,13 @@ def is_prime(n: int) -> bool:
 
 def main() -> None:
     """Print the numbers, marking the primes; fail if the table is wrong."""
-    try:
-        with interrupts.handled():
-            for n in NUMBERS:
-                prime = is_prime(n)
-                say(f'{n:16}  P' if prime else f'{n:16}')
-                if prime != PRIMALITY[n]:
-                    fail(f'wrong about {n} in PRIMALITY')
-    except OSError as exc:
-        fail(reason(exc))
+    argparse.ArgumentParser(description='Check the table of large numbers.').parse_args()
+    with good_end():
+        for n in NUMBERS:
+            prime = is_prime(n)
+            print(f'{n:16}  P' if prime else f'{n:16}', flush=True)
+            if prime != PRIMALITY[n]:
+                fail(f'wrong about {n} in PRIMALITY')
 
 
 if __name__ == '__main__':

@@ -15,67 +15,61 @@ prime is done; by then the others are ready too.
 """
 
 import argparse
-from concurrent.futures import BrokenExecutor, Executor
-from contextlib import AbstractContextManager
+from concurrent import futures
 from time import perf_counter
+from typing import NamedTuple
 
-from primes import NUMBERS, PrimeResult, is_prime
-from support import executors, interrupts, processes
-from support.console import fail, reason, say
-from support.measures import hand_over
+from primes import NUMBERS, is_prime
+from support import executors
+from support.console import good_end, plural
+
+
+class PrimeResult(NamedTuple):
+    """A number, whether it is prime, and how many seconds it took to find out."""
+
+    n: int
+    flag: bool
+    elapsed: float
 
 
 def check(n: int) -> PrimeResult:
     """Find out whether n is prime."""
-    start = perf_counter()
-    flag = is_prime(n)
-    return PrimeResult(n, flag, perf_counter() - start)
+    t0 = perf_counter()
+    res = is_prime(n)
+    return PrimeResult(n, res, perf_counter() - t0)
 
 
 def main() -> None:
-    """Check the numbers with the executor that the command line asks for."""
+    """Check the numbers with as many workers as the command line asks for."""
     args = process_args()
-    try:
-        with interrupts.handled():
-            check_many(NUMBERS, executors.OPENERS[args.executor](args.workers, args.scheduler))
-    except BrokenExecutor:
-        fail('a worker died before its work was done')
-    except executors.UnavailableError as exc:
-        fail(str(exc))
-    except OSError as exc:
-        fail(reason(exc))
+    workers: int | None = args.workers
+    with good_end():
+        if args.executor == 'process':
+            executor = futures.ProcessPoolExecutor(workers, executors.quiet_processes())
+        else:
+            executor = executors.other_executor(args.executor, workers, args.scheduler)
+        actual_workers = executor._max_workers  # type: ignore[attr-defined]
 
-
-def check_many(numbers: list[int], opener: AbstractContextManager[tuple[Executor, str]]) -> None:
-    """Check numbers with an executor; report the results in descending order."""
-    with opener as (executor, means):
-        say(f'Checking {len(numbers)} numbers with {means}:')
-        start = perf_counter()
-        for result in executor.map(check, sorted(numbers, reverse=True)):
-            say(format_result(result))
-        elapsed = perf_counter() - start
-        say(f'Total time: {elapsed:.2f}s')
-        hand_over(elapsed)
-
-
-def format_result(result: PrimeResult) -> str:
-    """Return a line of the report.
-
-    >>> format_result(PrimeResult(2, True, 0.000001))
-    '               2  P  0.000001s'
-    """
-    mark = 'P' if result.flag else ' '
-    return f'{result.n:16}  {mark} {result.elapsed:9.6f}s'
+        words = plural(actual_workers, *executors.NOUNS[args.executor])
+        print(f'Checking {len(NUMBERS)} numbers with {words}:', flush=True)
+        numbers = sorted(NUMBERS, reverse=True)
+        t0 = perf_counter()
+        with executor:
+            for n, prime, elapsed in executor.map(check, numbers):
+                label = 'P' if prime else ' '
+                print(f'{n:16}  {label} {elapsed:9.6f}s', flush=True)
+        elapsed = perf_counter() - t0
+        print(f'Total time: {elapsed:.2f}s')
 
 
 def process_args() -> argparse.Namespace:
     """Return the number of workers, the kind of executor and the scheduler's address."""
     parser = argparse.ArgumentParser(description='Check numbers for primality concurrently.')
-    processes.add_workers_argument(parser)
+    executors.add_workers_argument(parser)
     parser.add_argument(
         '-x',
         '--executor',
-        choices=executors.KINDS,
+        choices=list(executors.NOUNS),
         default='process',
         help='kind of executor (default: %(default)s)',
     )
@@ -83,7 +77,7 @@ def process_args() -> argparse.Namespace:
         '--scheduler', metavar='ADDRESS', help="use this dask scheduler's workers; for -x dask"
     )
     args = parser.parse_args()
-    if args.executor not in executors.OPENERS:
+    if args.executor not in executors.available_kinds():
         parser.error(f'-x {args.executor} needs Python 3.14 or later')
     if args.scheduler is not None and args.executor != 'dask':
         parser.error('--scheduler goes with -x dask')

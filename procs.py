@@ -18,94 +18,84 @@ from __future__ import annotations  # queues cannot be subscripted when this run
 
 import argparse
 import multiprocessing
-from multiprocessing import Process
+import os
 from multiprocessing.queues import Queue, SimpleQueue
 from queue import Empty
 from time import perf_counter
 
-from primes import NUMBERS, PrimeResult
-from proc_pool import check, format_result
-from support import interrupts, processes
-from support.console import fail, plural, reason, say
-from support.measures import hand_over
+from primes import NUMBERS
+from proc_pool import PrimeResult, check
+from support.console import good_end, plural
+from support.executors import Process, add_workers_argument
 
 PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
 
 
-class WorkerDiedError(Exception):
-    """A worker has ended although there may be work for it."""
-
-
-def main() -> None:
-    """Check the numbers with as many processes as the command line asks for."""
-    workers = process_args()
-    try:
-        with interrupts.handled():
-            check_many(NUMBERS, workers)
-    except (OSError, WorkerDiedError) as exc:
-        fail(reason(exc))
-
-
-def check_many(numbers: list[int], workers: int) -> None:
-    """Check numbers with so many processes; report the results in the order of completion."""
-    with processes.ending_together(), interrupts.stop_on_failure():
-        say(f'Checking {len(numbers)} numbers with {plural(workers, "process", "processes")}:')
-        start = perf_counter()
-        jobs: SimpleQueue[int] = multiprocessing.SimpleQueue()
-        results: Queue[PrimeResult] = multiprocessing.Queue()
-        team = start_workers(workers, jobs, results)
-        for n in numbers:
-            jobs.put(n)
-        for _ in numbers:
-            say(format_result(next_result(results, team)))
-        elapsed = perf_counter() - start
-        say(f'{plural(len(numbers), "check")} in {elapsed:.2f}s')
-        hand_over(elapsed)
-
-
-def start_workers(count: int, jobs: SimpleQueue[int], results: Queue[PrimeResult]) -> list[Process]:
-    """Start so many workers; as daemons, they end when this process does."""
-    team = [
-        Process(target=work, args=(jobs, results), name=f'worker {number}', daemon=True)
-        for number in range(1, count + 1)
-    ]
-    for worker in team:
-        worker.start()
-    return team
-
-
-def work(jobs: SimpleQueue[int], results: Queue[PrimeResult]) -> None:
-    """Check one number after the other: what a worker does all its life."""
-    processes.follow_parent()
+def worker(jobs: SimpleQueue[int], results: Queue[PrimeResult]) -> None:
+    """Check one number after the other, for as long as this process lives."""
     while True:
         results.put(check(jobs.get()))
 
 
-def next_result(results: Queue[PrimeResult], team: list[Process]) -> PrimeResult:
-    """Return a result as soon as there is one; raise WorkerDiedError if it may never come.
+def start_jobs(workers: int, jobs: SimpleQueue[int], results: Queue[PrimeResult]) -> list[Process]:
+    """Start the workers, which end when this process does, and hand out the numbers."""
+    processes = [
+        Process(target=worker, args=(jobs, results), name=f'worker {number}', daemon=True)
+        for number in range(1, workers + 1)
+    ]
+    for process in processes:
+        process.start()
+    for n in NUMBERS:
+        jobs.put(n)
+    return processes
 
-    Whoever is killed may hold a number, or a lock that the others need to get on.
+
+def next_result(results: Queue[PrimeResult], processes: list[Process]) -> PrimeResult:
+    """Return a result as soon as there is one; raise ChildProcessError if it may never come.
+
+    A worker that was killed may have held a number, or a lock that the others need.
     """
     while True:
         try:
             return results.get(timeout=PERIOD)
         except Empty:
-            look_after(team)
+            check_alive(processes)
 
 
-def look_after(team: list[Process]) -> None:
-    """Raise WorkerDiedError if one of the workers has ended."""
-    for worker in team:
-        if worker.exitcode is not None:
-            message = f'{worker.name} (process {worker.pid}) died: exit code {worker.exitcode}'
-            raise WorkerDiedError(message)
+def check_alive(processes: list[Process]) -> None:
+    """Raise ChildProcessError if one of the processes has ended."""
+    for process in processes:
+        if process.exitcode is not None:
+            raise ChildProcessError(
+                f'{process.name} (process {process.pid}) died: exit code {process.exitcode}'
+            )
 
 
-def process_args() -> int:
-    """Return the number of workers."""
+def report(results: Queue[PrimeResult], processes: list[Process]) -> int:
+    """Print the results in the order of completion; return how many there are."""
+    for _ in NUMBERS:
+        n, prime, elapsed = next_result(results, processes)
+        label = 'P' if prime else ' '
+        print(f'{n:16}  {label} {elapsed:9.6f}s', flush=True)
+    return len(NUMBERS)
+
+
+def main() -> None:
+    """Check the numbers with as many processes as the command line asks for."""
     parser = argparse.ArgumentParser(description='Check numbers for primality in processes.')
-    processes.add_workers_argument(parser)
-    return parser.parse_args().workers or processes.default_workers()
+    add_workers_argument(parser)
+    workers = parser.parse_args().workers or os.cpu_count() or 1
+    with good_end():
+        print(
+            f'Checking {len(NUMBERS)} numbers with {plural(workers, "process", "processes")}:',
+            flush=True,
+        )
+        t0 = perf_counter()
+        jobs: SimpleQueue[int] = multiprocessing.SimpleQueue()
+        results: Queue[PrimeResult] = multiprocessing.Queue()
+        checks = report(results, start_jobs(workers, jobs, results))
+        elapsed = perf_counter() - t0
+        print(f'{plural(checks, "check")} in {elapsed:.2f}s')
 
 
 if __name__ == '__main__':

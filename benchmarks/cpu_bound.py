@@ -13,6 +13,7 @@ efficiency the part of all workers' time in which they were busy. Threads that s
 look busy, but mostly wait: their speed-up is what counts.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -23,8 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from support import processes  # noqa: E402
-from support.executors import KINDS, OPENERS  # noqa: E402
+from support.executors import available_kinds  # noqa: E402
 
 SCRIPT = ROOT / 'proc_pool.py'
 TIMEOUT = 120  # seconds for one run
@@ -40,18 +40,13 @@ class Run(NamedTuple):
 
 def main() -> None:
     """Run proc_pool.py with every kind of executor that there is here; print a table."""
-    cpus = processes.default_workers()
+    cpus = os.cpu_count() or 1
     print(f'{cpus} CPUs, Python {sys.version.split()[0]}', HEADER, sep='\n', flush=True)
     serial = measured('serial', cpus)
     print(row('serial', serial, serial, 1), flush=True)
     for kind in available_kinds():
-        print(row(kind, measured(kind, cpus), serial, cpus), flush=True)
-
-
-def available_kinds() -> list[str]:
-    """Return the kinds of executors that this Python can use, but for serial."""
-    missing = {'serial'} if find_spec('distributed') else {'serial', 'dask'}
-    return [kind for kind in KINDS if kind in OPENERS.keys() - missing]
+        if kind != 'serial' and (kind != 'dask' or find_spec('distributed')):
+            print(row(kind, measured(kind, cpus), serial, cpus), flush=True)
 
 
 def measured(kind: str, workers: int) -> Run:

@@ -1,179 +1,263 @@
-"""HTTP clients for concurrent workers: one per thread, all over one TLS context.
+"""What httpx offers, for many workers: `get` for threads and processes, AsyncClient for coroutines.
 
-A client of its own keeps a worker's connection alive from one request to the next without
-waiting for others, and a TLS context takes longer to build than a flag to download.
+Both take the arguments that httpx takes. Each worker keeps a client, and so a connection, from
+one request to the next; all share the TLS context of their process, which takes longer to build
+than a flag to download. A response that is overdue, too large or empty is an error.
 """
 
 import copyreg
+import ipaddress
+import os
 import socket
 import ssl
+import sys
 import threading
+import time
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import cache, partial
 from typing import Any
 
+import httpcore
 import httpx
 
 from support import interrupts
-from support.console import reason
+from support.console import fail, printable, reason, script_name
 
-TIMEOUT = 6.1  # seconds without a byte, more than the longest delay of slow_server.py
 DEADLINE = 10.0  # seconds for one response, which may come byte by byte
-LOOPBACK = {'localhost', '127.0.0.1', '::1'}
+MAX_SIZE = 10_000_000  # bytes
+
+_clients = threading.local()  # of each thread
 
 
-class Worker:
-    """A client, and the sockets it uses so that another thread can break off its request."""
+class Attempt:
+    """One GET on its way through httpx, as seen from the network streams below."""
 
     def __init__(self, url: str) -> None:
-        """Open a client for url and its like, without a connection yet."""
-        self.client = httpx.Client(**client_options(url))
-        self.sockets: list[socket.socket] = []
-        self.broken_off = False
+        """Begin now."""
+        self.request = httpx.Request('GET', url)
+        self.deadline = time.monotonic() + DEADLINE
+        self.connects = False  # or uses an open connection
+        self.received = 0  # bytes
+        _attempt.set(self)
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Learn of new connections: https://www.encode.io/httpcore/extensions/#trace."""
-        if event.endswith(('connect_tcp.complete', 'start_tls.complete')):
-            in_use = [sock for sock in self.sockets if sock.fileno() >= 0]
-            self.sockets = [*in_use, info['return_value'].get_extra_info('socket')]
+        """Learn of connections and headers: https://www.encode.io/httpcore/extensions/#trace."""
+        if event.endswith('connect_tcp.started'):
+            self.connects = True
+        elif event.endswith(('connect_tcp.complete', 'start_tls.complete')):
+            stream = info['return_value']
+            if isinstance(stream, httpcore.NetworkStream):
+                stream.read = partial(read, stream.read)  # type: ignore[method-assign]
+                interrupts.break_off[stream.get_extra_info('socket')] = shut_down
+            else:
+                stream.read = partial(async_read, stream.read)
+        elif event.endswith('receive_response_headers.complete'):
+            encoding = httpx.Headers(info['return_value'][3]).get('content-encoding', 'identity')
+            if encoding != 'identity':  # there is no telling how large it will be
+                raise httpx.DecodingError(f'unasked encoding {encoding}', request=self.request)
 
-    def break_off(self) -> None:
-        """Make a read or write in another thread return at once."""
-        self.broken_off = True
-        for sock in self.sockets:
-            with suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    async def async_trace(self, event: str, info: dict[str, Any]) -> None:
+        """Do the same where httpx wants a coroutine."""
+        self.trace(event, info)
+
+    def receive(self, data: bytes) -> bytes:
+        """Count what arrives; raise httpx.DecodingError if it is too much."""
+        self.received += len(data)
+        if self.received > MAX_SIZE:
+            raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes', request=self.request)
+        return data
+
+    def may_be_repeated(self) -> bool:
+        """Tell whether the server may have closed the connection before the request arrived.
+
+        https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
+        """
+        return not (self.connects or self.received or interrupts.stop_signal)
 
 
-late_loaders: list[Callable[[], object]] = []  # what other modules want prepare() to call
-
-_local = threading.local()
-_tls_lock = threading.Lock()
+_attempt: ContextVar[Attempt] = ContextVar('_attempt')
 
 
-def get(url: str) -> httpx.Response:
-    """GET url with the calling thread's client, following redirects.
+def read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
+    """Do what a network stream's read does, but no later than the attempt's deadline."""
+    attempt = _attempt.get()
+    left = max(attempt.deadline - time.monotonic(), 0.001)
+    return attempt.receive(stream_read(max_bytes, min(timeout or left, left)))
 
-    Raise httpx.HTTPError if there is no complete response in time, and
-    interrupts.StoppedError if the program has to stop.
+
+async def async_read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
+    """Do what a network stream's read does; AsyncClient sees to the deadline."""
+    return _attempt.get().receive(await stream_read(max_bytes, timeout))
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Make a read or write in another thread return at once."""
+    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # SSLSocket's would wait for its peer
+
+
+def get(url: str, **options: Any) -> httpx.Response:
+    """Do what httpx.get does, on a connection that the calling thread keeps.
+
+    Raise httpx.HTTPError if there is no complete response in time, and KeyboardInterrupt if
+    the program has to stop.
     """
-    worker = _worker(url)
-    worker.broken_off = False
+    with http_errors_only(url):
+        try:
+            return _get(url, options)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if not _attempt.get().may_be_repeated():
+                raise
+        return _get(url, options)
+
+
+def _get(url: str, options: dict[str, Any]) -> httpx.Response:
+    interrupts.check()
+    trace = Attempt(url).trace
     try:
-        with interrupts.breakable(worker.break_off, DEADLINE):
-            response = worker.client.get(url, extensions={'trace': worker.trace})
-    except httpx.TransportError:
-        if not worker.broken_off:
-            raise
-    except UnicodeError as exc:  # a redirect to what cannot be the name of a host
+        return with_content(_client(url).get(url, **options, extensions={'trace': trace}))
+    finally:
+        interrupts.check()  # it may have been broken off
+
+
+class AsyncClient(httpx.AsyncClient):
+    """A client for coroutines, with a `get` like the one for threads."""
+
+    def __init__(self, base_url: str) -> None:
+        """Open a client for URLs that begin with base_url."""
+        super().__init__(**client_options(base_url))
+
+    async def get(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        """Raise what `get` does, but asyncio.CancelledError if the program has to stop."""
+        with http_errors_only(str(url)):
+            try:
+                return await self._get(str(url), options)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                if not _attempt.get().may_be_repeated():
+                    raise
+            return await self._get(str(url), options)
+
+    async def _get(self, url: str, options: dict[str, Any]) -> httpx.Response:
+        import asyncio  # scripts without coroutines do not need it
+
+        task = asyncio.current_task()
+        if interrupts.stop_signal:
+            raise asyncio.CancelledError
+        interrupts.break_off[task] = cancel
+        try:
+            async with asyncio.timeout(DEADLINE):
+                trace = Attempt(url).async_trace
+                return with_content(await super().get(url, **options, extensions={'trace': trace}))
+        finally:
+            interrupts.break_off.pop(task, None)
+
+
+def cancel(task: Any) -> None:
+    """Cancel a task of another thread's event loop."""
+    task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+@contextmanager
+def http_errors_only(url: str) -> Iterator[None]:
+    """Context manager: raise httpx.HTTPError for whatever httpx lets through."""
+    try:
+        yield
+    except httpx.TimeoutException as exc:
+        exc.args = ('timed out',)  # often it says nothing
+        raise
+    except httpx.HTTPError:
+        raise
+    except TimeoutError as exc:
+        raise httpx.ReadTimeout('timed out', request=httpx.Request('GET', url)) from exc
+    except Exception as exc:  # a redirect to no host, a proxy with no port
         raise httpx.ConnectError(str(exc), request=httpx.Request('GET', url)) from exc
-    if worker.broken_off:
-        raise timeout_error(url)
+
+
+def with_content(response: httpx.Response) -> httpx.Response:
+    """Return the response; raise httpx.HTTPStatusError if it is a success without content."""
+    if response.is_success and not response.content:
+        raise httpx.HTTPStatusError('empty', request=response.request, response=response)
     return response
 
 
-def _worker(url: str) -> Worker:
-    """Return the calling thread's worker; its client is closed after the thread has ended."""
-    if not hasattr(_local, 'worker'):
-        _local.worker = Worker(url)
-        weakref.finalize(threading.current_thread(), _local.worker.client.close)
-    worker: Worker = _local.worker
-    return worker
+def _client(url: str) -> httpx.Client:
+    """Return the calling thread's client for a host; it is closed after the thread has ended."""
+    clients = vars(_clients)
+    origin = '/'.join(url.split('/', 3)[:3])
+    key = f'{os.getpid()} {origin}'  # a forked process must not use its parent's connection
+    if key not in clients:
+        clients[key] = httpx.Client(**client_options(url))
+        weakref.finalize(threading.current_thread(), clients[key].close)
+        copyreg.pickle(httpx.HTTPStatusError, reduce_status_error)
+    client: httpx.Client = clients[key]
+    return client
 
 
-def timeout_error(url: str) -> httpx.ReadTimeout:
-    """Return the error for a response that was not complete by the DEADLINE."""
-    return httpx.ReadTimeout('timed out', request=httpx.Request('GET', url))
+def client_options(url: str) -> dict[str, Any]:
+    """Return the arguments for a client of a URL's host."""
+    host = httpx.URL(url).host
+    plain = is_loopback(host) and url.startswith('http:')
+    return {
+        'verify': ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else tls_context(),
+        'trust_env': not is_loopback(host),  # it may name a proxy
+        'headers': {
+            'Accept-Encoding': 'identity',
+            'User-Agent': f'{script_name()} (httpx/{httpx.__version__})',
+        },
+    }
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS context of this process, made when it is first needed."""
+    return httpx.create_ssl_context()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or address means this machine.
+
+    >>> is_loopback('localhost'), is_loopback('127.1'), is_loopback('0:0::1')
+    (True, True, True)
+    """
+    with suppress(OSError):
+        return socket.inet_aton(host)[0] == 127
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return f'.{host}'.rstrip('.').endswith('.localhost')
 
 
 def prepare(base_url: str) -> None:
-    """Load what httpx and TLS put off until they need it, lest a timed download pays for it.
-
-    Raise OSError if the environment names a proxy that httpx cannot use.
-    """
+    """Load what httpx puts off until it needs it, so that it is not part of the timing."""
     try:
-        httpx.Client(**client_options(base_url)).close()
+        _client(base_url)
     except (httpx.InvalidURL, ImportError, ValueError) as exc:
-        raise OSError(f'proxy: {exc}') from exc
-    for load in late_loaders:
-        load()
-    if base_url.startswith('https:'):
-        full_tls_context()
+        fail(f'proxy: {reason(exc)}')
+    if 'asyncio' in sys.modules:
+        import anyio
 
-
-def content(response: httpx.Response) -> bytes:
-    """Return what was downloaded; raise httpx.HTTPStatusError if it is an error or nothing."""
-    response.raise_for_status()
-    if not response.content:
-        message = f'{response.status_code} {response.reason_phrase} without content'
-        raise httpx.HTTPStatusError(message, request=response.request, response=response)
-    return response.content
-
-
-def rebuild_status_error(
-    message: str, request: httpx.Request, response: httpx.Response
-) -> httpx.HTTPStatusError:
-    """Return the error that a worker process has sent."""
-    return httpx.HTTPStatusError(message, request=request, response=response)
+        anyio.run(anyio.sleep, 0)
 
 
 def reduce_status_error(exc: httpx.HTTPStatusError) -> tuple[Any, ...]:
     """Let errors pass from process to process: by default pickle forgets their keywords."""
-    return rebuild_status_error, (str(exc), exc.request, exc.response)
+    rebuild = partial(httpx.HTTPStatusError, request=exc.request, response=exc.response)
+    return rebuild, (str(exc),)
 
 
-copyreg.pickle(httpx.HTTPStatusError, reduce_status_error)
+def status(response: httpx.Response) -> str:
+    """Return the status of a response in words, such as "404 - Not Found"."""
+    words = f'{response.status_code} - {response.reason_phrase}'
+    return printable(words if response.content else f'{words}, empty')
 
 
 def describe(exc: Exception) -> str:
-    """Return one line that tells a user what went wrong, and where."""
+    """Return one line that says what went wrong, and with which URL."""
+    if isinstance(exc, ExceptionGroup):
+        return describe(exc.exceptions[0])
     if isinstance(exc, httpx.HTTPStatusError):
-        response = exc.response
-        body = '' if response.content else ', empty'
-        return f'{response.status_code} {response.reason_phrase}{body}: {response.url}'
-    if isinstance(exc, httpx.TimeoutException):
-        return f'timed out: {exc.request.url}'
+        return f'HTTP error {status(exc.response)}: {exc.request.url}'
     if isinstance(exc, httpx.RequestError):
         return f'{reason(exc)}: {exc.request.url}'
     return reason(exc)
-
-
-def client_options(url: str) -> dict[str, Any]:
-    """Return the arguments for a client of url and its like, also for an asynchronous one."""
-    return {
-        'verify': TLS_CONTEXT,
-        'timeout': TIMEOUT,
-        'follow_redirects': True,
-        'trust_env': httpx.URL(url).host not in LOOPBACK,  # it may name a proxy
-    }
-
-
-class LazyTLSContext(ssl.SSLContext):
-    """A TLS context that reads the certificates of authorities when it first has to.
-
-    That takes longer than many a flag, and a download without TLS does not need them.
-    """
-
-    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        """Start TLS on a socket."""
-        return full_tls_context().wrap_socket(*args, **kwargs)
-
-    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        """Start TLS on buffers."""
-        return full_tls_context().wrap_bio(*args, **kwargs)
-
-
-TLS_CONTEXT = LazyTLSContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def full_tls_context() -> ssl.SSLContext:
-    """Return the TLS context of this process, made when first asked for."""
-    with _tls_lock:
-        return _full_tls_context()
-
-
-@cache
-def _full_tls_context() -> ssl.SSLContext:
-    return httpx.create_ssl_context()

@@ -1,56 +1,60 @@
-"""Work on a dask cluster: one that runs somewhere, or a private one on this machine."""
+"""An executor on a dask cluster: one that runs somewhere, or a private one on this machine."""
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from concurrent.futures import Executor
-from contextlib import contextmanager
-from functools import partial
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor
+from pathlib import Path
+from typing import Any, TypeVar
 
 import cloudpickle
 from distributed import Client, Future, KilledWorker, LocalCluster, rpc
 from distributed.client import FutureCancelledError
 
-import primes
-from support import interrupts, processes
-from support.executors import UnavailableError
+from support import interrupts
+from support.console import fail
 
+T = TypeVar('T')
+
+ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
 
 
-@contextmanager
-def opened(scheduler: str | None, workers: int) -> Iterator[tuple[Executor, int]]:
-    """Yield an executor on a scheduler's workers, or on so many local ones; and their number.
+class DaskExecutor(Executor):
+    """The executor of a dask client, which ends together with its private cluster."""
 
-    Raise UnavailableError if there is no such scheduler, or if it or its workers are lost.
-    """
-    logging.disable()  # dask would explain every interruption and loss at length
-    cloudpickle.register_pickle_by_value(primes)  # workers may run where they cannot import it
-    with (
-        connected(scheduler, workers) as client,
-        interrupts.breakable(partial(cancel_all, client)),
-        interrupts.stop_on_failure(),
-        losses_explained(),
-    ):
-        yield client.get_executor(), len(client.nthreads())
+    def __init__(self, workers: int | None, scheduler: str | None) -> None:
+        """Connect to the scheduler at an address, or start so many local processes."""
+        logging.disable()  # dask would explain every interruption and loss at length
+        self.cluster = None if scheduler else local_cluster(workers or os.cpu_count() or 1)
+        if scheduler:
+            asyncio.run(make_contact(scheduler))
+        self.client = Client(scheduler or self.cluster, timeout=TIMEOUT)
+        interrupts.break_off[self.client] = cancel_all
+        try:
+            self.client.wait_for_workers(1, timeout=TIMEOUT)
+        except TimeoutError:
+            self.shutdown()
+            fail('the dask scheduler has no workers')
+        self._max_workers = len(self.client.nthreads())
 
+    def map(self, fn: Callable[..., T], *iterables: Iterable[Any], **options: Any) -> Iterator[T]:
+        """Return what the client's executor does; raise BrokenExecutor if its workers die."""
+        for module in list(sys.modules.values()):
+            if Path(getattr(module, '__file__', None) or '/').parent == ROOT:
+                cloudpickle.register_pickle_by_value(module)  # workers may not be able to import it
+        try:
+            yield from self.client.get_executor().map(fn, *iterables, **options)
+        except (KilledWorker, FutureCancelledError) as exc:
+            raise BrokenExecutor from exc
 
-@contextmanager
-def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
-    """Yield a client of the scheduler at an address, or of a cluster of local processes."""
-    if scheduler is None:
-        processes.start_resource_tracker('spawn')  # dask's method
-        with (
-            processes.ending_together(),
-            local_cluster(workers) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
-    else:
-        asyncio.run(make_contact(scheduler))
-        with Client(scheduler, timeout=TIMEOUT) as client:
-            wait_for_worker(client)
-            yield client
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Close the client, and the cluster if it is a private one."""
+        self.client.close()
+        if self.cluster:
+            self.cluster.close()
 
 
 def local_cluster(workers: int) -> LocalCluster:
@@ -68,29 +72,12 @@ async def make_contact(scheduler: str) -> None:
     try:
         async with asyncio.timeout(TIMEOUT), rpc(scheduler) as remote:
             await remote.identity()
-    except Exception as exc:  # there is no telling what a wrong address leads to
-        raise UnavailableError(f'no dask scheduler answers at {scheduler!r}') from exc
-
-
-def wait_for_worker(client: Client) -> None:
-    """Raise UnavailableError if no worker is there, or comes within some seconds."""
-    try:
-        client.wait_for_workers(1, timeout=TIMEOUT)
-    except TimeoutError as exc:
-        raise UnavailableError('the dask scheduler has no workers') from exc
+    except Exception:  # there is no telling what a wrong address leads to
+        fail(f'no dask scheduler answers at {scheduler!r}')
 
 
 def cancel_all(client: Client) -> None:
-    """Make whoever waits for a result get an exception instead."""
+    """Make whoever waits for a result get an exception; do not replace workers that end."""
+    for nanny in client.cluster.workers.values() if client.cluster else ():
+        nanny.close_gracefully()
     client.cancel([Future(key, client) for key in list(client.futures)])
-
-
-@contextmanager
-def losses_explained() -> Iterator[None]:
-    """Raise UnavailableError if the block fails because the cluster does."""
-    try:
-        yield
-    except KilledWorker as exc:
-        raise UnavailableError('dask workers died, too many to try again') from exc
-    except FutureCancelledError as exc:
-        raise UnavailableError('the dask scheduler is gone') from exc

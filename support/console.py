@@ -1,40 +1,79 @@
-"""Output that threads share, and a line for what goes wrong."""
+"""How scripts end, one line for what goes wrong, and files that appear whole or not at all."""
 
+import io
 import os
+import signal
 import ssl
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-_in_mid_line = False
+from support import interrupts
 
 
-def say(text: str, end: str = '\n') -> None:
-    """Print text at once and in one write, so that others cannot print into its midst.
+@contextmanager
+def good_end() -> Iterator[None]:
+    """Context manager: tell errors that a user can cause in one line, and exit with status 1.
 
-    Raise OSError if that fails; whatever follows is discarded.
+    After a signal exit with 128 + its number; so too, silently, once stdout has no reader.
     """
-    global _in_mid_line
+    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    interrupts.handle_signals(f'{script_name()}: interrupted')
+    sys.stderr = sys.stderr or io.StringIO()  # it may have been closed from the start
     try:
-        print(text + end, end='', flush=True)  # unlike write(), works if there is no stdout
+        yield
+        print(end='', flush=True)
+    except BaseException as exc:
+        discard_unwritable_output()
+        if not interrupts.stop_signal:
+            explain(exc)
+            raise
+        if interrupts.stop_signal != interrupts.SIGPIPE:
+            complain('interrupted')
+    finally:
+        interrupts.last_words = ''
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if interrupts.stop_signal else handler)
+    if interrupts.stop_signal:
+        sys.exit(128 + interrupts.stop_signal)
+
+
+def explain(exc: BaseException) -> None:
+    """End the script with a line, or none, if exc is no error of the script itself."""
+    if isinstance(exc, BrokenPipeError):
+        sys.exit(128 + interrupts.SIGPIPE)
+    if isinstance(exc, BrokenExecutor):
+        fail('a worker died before its work was done')
+    if isinstance(exc, OSError | ExceptionGroup):
+        fail(reason(exc))
+
+
+def discard_unwritable_output() -> None:
+    """Let go of what stdout cannot take, which would fail again at exit."""
+    try:
+        print(end='', flush=True)
     except OSError:
-        discard_output()  # otherwise the rest in its buffer would fail again at exit
-        raise
-    _in_mid_line = not end.endswith('\n')
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def script_name() -> str:
+    """Return the name of the script that runs, without its folder."""
+    return Path(sys.argv[0]).name
+
+
+def note(line: str) -> None:
+    """Print a line on stderr, if anything can be printed there."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def complain(message: str) -> None:
-    """Print a line on stderr that names the script."""
-    with suppress(OSError):  # Ctrl-C may have ended the reader of stdout too
-        if _in_mid_line:
-            say('')
-    print(f'{Path(sys.argv[0]).name}: {message}', file=sys.stderr)
-
-
-def discard_output() -> None:
-    """Let go of what cannot be written, now and at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Print a line on stderr that begins with the name of the script."""
+    note(f'{script_name()}: {message}')
 
 
 def fail(message: str) -> NoReturn:
@@ -44,10 +83,19 @@ def fail(message: str) -> NoReturn:
 
 
 def reason(exc: BaseException) -> str:
-    """Return one line that tells what went wrong, in the operating system's words if it did."""
-    text = system_error(exc) or ' '.join(str(exc).split()) or type(exc).__name__
-    place = getattr(exc, 'filename', None)
-    return f'{text}: {place}' if place else text
+    """Return one line that says what went wrong.
+
+    >>> reason(FileNotFoundError(2, 'No such file or directory', 'BR.gif'))
+    'No such file or directory: BR.gif'
+    >>> reason(ValueError('not a host'))
+    'not a host (ValueError)'
+    """
+    if isinstance(exc, BaseExceptionGroup):
+        return reason(exc.exceptions[0])
+    text = system_error(exc) or printable(' '.join(str(exc).split()))
+    if isinstance(exc, OSError):
+        return f'{text}: {exc.filename}' if exc.filename else text
+    return f'{text} ({type(exc).__name__})' if text else type(exc).__name__
 
 
 def system_error(exc: BaseException) -> str | None:
@@ -57,11 +105,18 @@ def system_error(exc: BaseException) -> str | None:
     cause = exc.__cause__ or exc.__context__
     if cause and (name := system_error(cause)):
         return name
-    if isinstance(exc, ssl.SSLError):
-        return str(exc)  # its number is not the system's
-    if isinstance(exc, OSError) and exc.errno:
+    if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
         return os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
     return None
+
+
+def printable(text: str) -> str:
+    r"""Return text with control characters escaped, as they could do things to a terminal.
+
+    >>> printable('\x1b[31mred')
+    '\\x1b[31mred'
+    """
+    return ''.join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def plural(number: int, noun: str, nouns: str = '') -> str:
@@ -71,3 +126,17 @@ def plural(number: int, noun: str, nouns: str = '') -> str:
     ('1 flag', '2 flags', '2 processes')
     """
     return f'{number} {noun if number == 1 else nouns or noun + "s"}'
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside path, then rename it; raise OSError if that cannot be done."""
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as exc:
+        exc.filename = str(path)  # the user has not heard of the other one
+        raise
+    finally:
+        with suppress(OSError):  # it may never have existed
+            partial.unlink()

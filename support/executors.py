@@ -1,86 +1,113 @@
-"""Executors of several kinds behind the one interface of concurrent.futures.
+"""Executors beside the chapter's, and processes that Ctrl-C does not reach."""
 
-An opener is a context manager: it yields an executor and the words for what that uses, as in
-'12 processes', and stops all workers when the block fails or the program is interrupted.
-"""
-
+import argparse
+import copy
+import multiprocessing
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from concurrent import futures
 from typing import Any, TypeVar
 
-from support import interrupts, processes
-from support.console import plural
-
-KINDS = ['process', 'thread', 'serial', 'interpreter', 'dask']
+from support import interrupts
+from support.console import fail
 
 T = TypeVar('T')
-Opener = Callable[[int | None, str | None], AbstractContextManager[tuple[Executor, str]]]
+
+MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
+NOUNS = {
+    'process': ('process', 'processes'),
+    'thread': ('thread',),
+    'serial': ('serial executor',),
+    'interpreter': ('interpreter',),
+    'dask': ('dask worker',),
+}
 
 
-class UnavailableError(Exception):
-    """There is nothing that could do the work, or no longer."""
+class Process(multiprocessing.Process):
+    """A process that leaves Ctrl-C to its parent, and ends with it."""
+
+    def start(self) -> None:
+        """Start with SIGINT blocked, as it may arrive before `run` is called."""
+        if sys.platform == 'win32':
+            return super().start()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def run(self) -> None:
+        """Do the work until the parent sends SIGTERM, or ends without a word."""
+        interrupts.handle_signals('')
+        for number in set(interrupts.SIGNALS) - {signal.SIGTERM}:
+            signal.signal(number, signal.SIG_IGN)
+        threading.Thread(target=end_with_parent, daemon=True).start()
+        super().run()
 
 
-class SerialExecutor(Executor):
+def end_with_parent() -> None:
+    """Block until the parent process has ended, then end this one."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def quiet_processes() -> Any:
+    """Return the default context of multiprocessing, but with the processes from above."""
+    context: Any = copy.copy(multiprocessing.get_context())
+    context.Process = Process
+    return context
+
+
+class SerialExecutor(futures.Executor):
     """No pool: each call is made in the current thread, when its result is asked for."""
+
+    _max_workers = 1
 
     def map(self, fn: Callable[..., T], *iterables: Iterable[Any], **_options: Any) -> Iterator[T]:
         """Return what the built-in map does."""
         return map(fn, *iterables)
 
 
-@contextmanager
-def process_pool(workers: int | None, _scheduler: str | None) -> Iterator[tuple[Executor, str]]:
-    """Open a pool of processes, by default one per CPU."""
-    count = workers or processes.default_workers()
-    with processes.pool(count, processes.follow_parent) as executor:
-        yield executor, plural(count, 'process', 'processes')
-
-
-@contextmanager
-def thread_pool(workers: int | None, _scheduler: str | None) -> Iterator[tuple[Executor, str]]:
-    """Open a pool of threads."""
-    with ThreadPoolExecutor(workers) as executor, interrupts.stop_on_failure():
-        yield executor, plural(executor._max_workers, 'thread')
-
-
-@contextmanager
-def no_pool(_workers: int | None, _scheduler: str | None) -> Iterator[tuple[Executor, str]]:
-    """Open nothing: the baseline."""
-    yield SerialExecutor(), 'no pool'
-
-
-@contextmanager
-def dask_cluster(workers: int | None, scheduler: str | None) -> Iterator[tuple[Executor, str]]:
-    """Open the executor of a dask cluster: the scheduler's, or one of local processes."""
+def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any:
+    """Return an executor of a kind that is not 'process'; fail if it is not to be had."""
+    if kind == 'thread':
+        return futures.ThreadPoolExecutor(workers)
+    if kind == 'serial':
+        return SerialExecutor()
+    if kind == 'interpreter':
+        return futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
     try:
-        from support import cluster
-    except ModuleNotFoundError as exc:
-        advice = 'pip install distributed'
-        raise UnavailableError(f'dask.distributed is not installed; try: {advice}') from exc
-    local_workers = workers or processes.default_workers()
-    with cluster.opened(scheduler, local_workers) as (executor, count):
-        yield executor, plural(count, 'dask worker')
+        from support.cluster import DaskExecutor
+    except ModuleNotFoundError:
+        fail("dask.distributed is not installed; try: pip install '.[cluster]'")
+    return DaskExecutor(workers, scheduler)
 
 
-OPENERS: dict[str, Opener] = {
-    'process': process_pool,
-    'thread': thread_pool,
-    'serial': no_pool,
-    'dask': dask_cluster,
-}
+def available_kinds() -> list[str]:
+    """Return the kinds of executors that this Python has, installed or not."""
+    return [kind for kind in NOUNS if kind != 'interpreter' or sys.version_info >= (3, 14)]
 
-if sys.version_info >= (3, 14):
-    from concurrent.futures import InterpreterPoolExecutor
 
-    @contextmanager
-    def interpreter_pool(
-        workers: int | None, _scheduler: str | None
-    ) -> Iterator[tuple[Executor, str]]:
-        """Open a pool of threads, each with an interpreter and therefore a lock of its own."""
-        with InterpreterPoolExecutor(workers) as executor, interrupts.stop_on_failure():
-            yield executor, plural(executor._max_workers, 'interpreter')
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Let the user choose a number of workers."""
+    parser.add_argument(
+        'workers',
+        nargs='?',
+        type=worker_count,
+        help=f'number of workers, {MAX_WORKERS} at most (default: depends on the CPUs)',
+    )
 
-    OPENERS['interpreter'] = interpreter_pool
+
+def worker_count(text: str) -> int:
+    """Argparse type: a number of workers.
+
+    >>> worker_count('12')
+    12
+    """
+    if not (text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 to {MAX_WORKERS}')
+    return int(text)

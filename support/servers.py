@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from support.console import fail, note
+
 SERVERS = {
     'REMOTE': 'https://www.fluentpython.com/data/flags',
     'LOCAL': 'http://localhost:8000/flags',
@@ -30,12 +32,8 @@ CONNECT_TIMEOUT = 1.0  # seconds
 MAX_PORT = 65535
 
 
-class ServerError(Exception):
-    """A private server could not be started."""
-
-
 def server_name(text: str) -> str:
-    """Return a label in upper case, or a base URL as it is: a type for argparse.
+    """Argparse type: a label in upper case, or a base URL.
 
     >>> server_name('delay')
     'DELAY'
@@ -86,7 +84,7 @@ def running(name: str, *options: str) -> Iterator[str]:
     """Yield the base URL for a label, or for the URL that name is.
 
     If nothing listens on the label's port, a private server does for as long as the block
-    takes. It gets these options in addition to its label's. Raise ServerError if it does not
+    takes. It gets these options in addition to its label's. End the script if it does not
     start.
     """
     base_url = SERVERS.get(name, name)
@@ -95,7 +93,7 @@ def running(name: str, *options: str) -> Iterator[str]:
         return
     port = urlsplit(base_url).port
     with private_server(*OPTIONS[name], *options) as private_url:
-        print(f'Nothing listens on port {port}; using {private_url}', file=sys.stderr)
+        note(f'Nothing listens on port {port}; using {private_url}')
         yield private_url
 
 
@@ -114,7 +112,7 @@ def private_server(*options: str) -> Iterator[str]:
     """Run slow_server.py on a free port for as long as the block takes; yield its base URL.
 
     It ends when its standard input does, so it cannot outlive this process, and it does not
-    see this terminal's Ctrl-C. Raise ServerError if it does not start.
+    see this terminal's Ctrl-C. End the script if it does not start.
     """
     command = [sys.executable, str(SLOW_SERVER), '0', '--until-eof', *options]
     with subprocess.Popen(
@@ -129,7 +127,7 @@ def private_server(*options: str) -> Iterator[str]:
         try:
             greeting = server.stdout.readline()
             if not greeting:
-                raise ServerError(f'{SLOW_SERVER.name} did not start')
+                fail(f'{SLOW_SERVER.name} did not start')
             yield greeting.split()[-1]
         finally:
             server.terminate()

@@ -178,6 +178,11 @@ def accepts_connections(port: int) -> bool:
     return True
 
 
+def flag_url(base_url: str, cc: str) -> str:
+    """Return the URL of a flag, or its path below a folder."""
+    return f'{base_url}/{cc}/{cc}.gif'.lower()
+
+
 def flag_files() -> list[str]:
     """Return the names of all files in the folder for downloads, hidden ones too."""
     return sorted(path.name for path in Path('downloaded').iterdir())

@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
@@ -17,8 +17,7 @@ import pytest
 from conftest import ROOT, RunScript, Server, StartServer, command, started
 from cpu_tools import LARGE, SMALL, answers, cpu_script, output_of
 
-from comparing.charts import Request, most_in_flight
-from comparing.runs import read_log
+from comparing.runs import Request, most_in_flight, read_log
 
 CONCURRENT = ['flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()
@@ -29,30 +28,16 @@ WHO_SAVES = """
 import os, sys, threading
 sys.path.insert(0, {root!r})
 sys.argv[0] = {script!r}
-import flags
-from {module} import download_many
+import flags, {module}
 
 def save_flag(img, filename):
     with open('savers', 'a') as savers:
         print(os.getpid(), threading.get_ident(), file=savers)
 
-flags.save_flag = save_flag
-if {module!r} != 'flags_asyncio':
-    import flags_threadpool
-    flags_threadpool.save_flag = save_flag
+flags.save_flag = {module}.save_flag = save_flag
 if __name__ == '__main__':
     print(os.getpid(), threading.get_ident())
-    flags.main(download_many)
-"""
-
-AS_MANY_THREADS = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from functools import partial
-import flags, flags_processpool, flags_threadpool
-workers = flags_processpool.MAX_WORKERS
-flags_threadpool.ThreadPoolExecutor = partial(flags_threadpool.ThreadPoolExecutor, workers)
-flags.main(flags_threadpool.download_many)
+    flags.main({module}.download_many)
 """
 
 
@@ -151,18 +136,14 @@ def test_as_completed_yields_futures_that_are_done_in_the_order_of_completion(
             assert results.index(earlier.code) < results.index(later.code)
 
 
-def test_processes_bring_no_more_downloads_at_a_time_than_as_many_threads(
+def test_processes_are_as_many_as_cpus_and_wait_for_as_few_flags_at_a_time(
     run_script: RunScript, slow_server: Server
 ) -> None:
     run_script('flags_processpool.py', '-s', slow_server.url)
-    in_processes = requests_of(slow_server)
-    Path('driver.py').write_text(AS_MANY_THREADS)
-    position = slow_server.log.stat().st_size
-    with started([sys.executable, 'driver.py', '-s', slow_server.url]) as process:
-        process.communicate(timeout=60)
-    in_threads = read_log(slow_server.log, position)
-    assert len(in_processes) == len(in_threads) == 20
-    assert most_in_flight(in_processes) <= most_in_flight(in_threads) == 20
+    requests = requests_of(slow_server)
+    assert len(requests) == 20
+    workers: int = ProcessPoolExecutor()._max_workers  # type: ignore[attr-defined]
+    assert most_in_flight(requests) == min(20, workers)
 
 
 def test_threads_share_a_process(slow_server: Server) -> None:

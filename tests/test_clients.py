@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from conftest import ROOT, RunScript, Server
+from conftest import ROOT, RunScript, Server, flag_url
 
-from flags import flag_url
 from support import clients
 
 SERIES = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']

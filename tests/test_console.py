@@ -20,9 +20,9 @@ def caused_by(cause: BaseException) -> Exception:
     ('error', 'line'),
     [
         (REFUSED, 'Connection refused'),
-        (caused_by(REFUSED), 'Connection refused'),
-        (caused_by(ExceptionGroup('all', [REFUSED, REFUSED])), 'Connection refused'),
-        (caused_by(KeyError()), 'no luck'),
+        (caused_by(REFUSED), 'Connection refused (RuntimeError)'),
+        (caused_by(ExceptionGroup('all', [REFUSED] * 2)), 'Connection refused (RuntimeError)'),
+        (caused_by(KeyError()), 'no luck (RuntimeError)'),
         (KeyError(), 'KeyError'),
         (OSError(errno.ENOENT, 'x', 'some/file'), 'No such file or directory: some/file'),
     ],

@@ -29,8 +29,7 @@ from conftest import (
 from cpu_tools import SOON
 from raw_server import misbehaving
 
-from comparing.charts import most_in_flight
-from comparing.runs import read_log
+from comparing.runs import most_in_flight, read_log
 
 SERIES = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 CONCURRENT = SERIES[1:]
@@ -140,21 +139,21 @@ def test_verbose_prints_a_line_per_code_and_no_bar(
 
 
 MESSAGES = {
-    'refuses': 'error: Connection refused: URL',
-    'accepts and closes': 'error: (Connection reset by peer|Server disconnected .*): URL',
-    'resets mid-body': 'error: Connection reset by peer: URL',
-    'ends half-way': r'error: peer closed connection .*\(received \d+ bytes, expected \d+\): URL',
-    'sends garbage': r'error: illegal status line: .*\\xff.*: URL',
-    'redirects for ever': 'error: Exceeded maximum allowed redirects.*: URL',
+    'refuses': r'error: Connection refused \(ConnectError\)',
+    'accepts and closes': r'error: (Connection reset by peer|Server disconnected .*) \(\w+\)',
+    'resets mid-body': r'error: Connection reset by peer \(ReadError\)',
+    'ends half-way': r'error: peer closed connection .*\(received \d+ bytes, expected \d+\) \(.*',
+    'sends garbage': r'error: illegal status line: .*\\xff.* \(RemoteProtocolError\)',
+    'redirects for ever': r'error: Exceeded maximum allowed redirects. \(TooManyRedirects\)',
     'redirects to no host': 'error: (.*label empty|Name or service).*',
     'redirects once': 'OK',
-    'answers 500': 'error: 500 Internal Server Error: URL',
+    'answers 500': 'error: HTTP error 500 - Internal Server Error',
     'answers 404': 'not found: URL',
-    'answers 204': 'error: 204 No Content, empty: URL',
-    'sends no content': 'error: 200 OK, empty: URL',
-    'never answers': 'error: timed out: URL',
-    'drips headers': 'error: timed out: URL',
-    'drips body': 'error: timed out: URL',
+    'answers 204': 'error: HTTP error 204 - No Content, empty',
+    'sends no content': 'error: HTTP error 200 - OK, empty',
+    'never answers': r'error: timed out \(ReadTimeout\)',
+    'drips headers': r'error: timed out \(ReadTimeout\)',
+    'drips body': r'error: timed out \(ReadTimeout\)',
 }
 
 
@@ -281,15 +280,17 @@ def test_nothing_is_requested_after_ctrl_c(
 
 
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs the limits of a Unix system')
-def test_full_disk_ends_the_run(script: str, start_server: StartServer) -> None:
-    """Have a limit on the size of files stand in for the disk."""
+def test_full_disk_makes_errors(script: str, start_server: StartServer) -> None:
+    """Have a limit on the size of files stand in for the disk; the flag of ID is small."""
     server = start_server('--max-delay', 0)
     limited = 'ulimit -f 1; exec "$@"'
-    args = ['bash', '-c', limited, '-', *command(script, '-s', server.url, '-v', 'id', 'us', 'vn')]
+    args = ['bash', '-c', limited, '-', *command(script, '-s', server.url, 'id', 'us', 'vn')]
     run = subprocess.run(args, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 1
-    assert re.fullmatch(rf'{script}: File too large: downloaded/(US|VN)\.gif\n', run.stderr)
-    assert not [name for name in flag_files() if name.startswith('.')]
+    assert outcome(run.stdout)['errors'] == 2
+    told = rf'{script}: (US|VN): File too large: downloaded/\1\.gif'
+    assert re.fullmatch(told, run.stderr.splitlines()[-1])
+    assert flag_files() == ['ID.gif']
 
 
 def test_occupied_folder_is_told_in_one_line(
@@ -302,15 +303,25 @@ def test_occupied_folder_is_told_in_one_line(
     assert Path('downloaded').read_text() == 'mine'
 
 
-def test_occupied_file_cancels_the_rest(
+def test_file_that_cannot_be_written_is_an_error_of_that_flag(
+    script: str, run_script: RunScript, fast_server: Server
+) -> None:
+    Path('downloaded/AD.gif').mkdir(parents=True)
+    run = run_script(script, '-a', '-s', fast_server.url)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == f'{script}: AD: Is a directory: downloaded/AD.gif'
+    assert outcome(run.stdout)['downloaded'] == 193
+    assert outcome(run.stdout)['error'] == 1
+
+
+def test_first_error_is_told_once_below_the_bar(
     script: str, run_script: RunScript, start_server: StartServer
 ) -> None:
-    server = start_server('--min-delay', 0.01, '--max-delay', 0.02)
-    Path('downloaded/AD.gif').mkdir(parents=True)
-    run = run_script(script, '-a', '-m', 2, '-s', server.url)
-    assert run.returncode == 1
-    assert run.stderr.splitlines()[-1] == f'{script}: Is a directory: downloaded/AD.gif'
-    assert outcome(run.stdout)['cancelled'] > 150
+    server = start_server('--max-delay', 0, '--error-rate', 1)
+    run = run_script(script, '-s', server.url)
+    told = rf"{script}: [A-Z]{{2}}: HTTP error 418 - I'm a Teapot"
+    assert re.fullmatch(told, run.stderr.splitlines()[-1])
+    assert run.stderr.count('HTTP error') == 1
 
 
 def test_at_most_30_requests_to_somebody_elses_site(script: str) -> None:
@@ -328,12 +339,12 @@ def test_at_most_30_requests_to_somebody_elses_site(script: str) -> None:
 def test_bar_counts_from_the_first_download_to_the_last(
     script: str, start_server: StartServer
 ) -> None:
-    server = start_server('--max-delay', 0)
-    bar = shown_on_terminal(command(script, '-e', '-m', 676, '-s', server.url), 'stderr', 80)
-    counts = [int(count) for count in re.findall(r' (\d+)/676 \[', bar)]
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.8)
+    bar = shown_on_terminal(command(script, '-a', '-m', 50, '-s', server.url), 'stderr', 80)
+    counts = [int(count) for count in re.findall(r' (\d+)/194 \[', bar)]
     assert counts == sorted(counts)
     assert counts[0] == 0
-    assert counts[-1] == 676
-    assert 0 < counts[1] < 500
+    assert counts[-1] == 194
+    assert 0 < counts[1] < 100
     assert re.search(r'\d\d:\d\d<\d\d:\d\d, +[\d.]+it/s\]', bar)
     assert bar.endswith('\n')

@@ -1,15 +1,11 @@
 """The script with coroutines."""
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
 from conftest import RunScript, StartServer, flag_files
 from raw_server import misbehaving
 
 import flags
 import flags_asyncio
-from support import async_clients, interrupts
 
 
 def test_all_20_are_requested_at_once(run_script: RunScript, start_server: StartServer) -> None:
@@ -45,22 +41,3 @@ def test_download_many_returns_how_many(
     assert flags_asyncio.download_many(['US', 'BR', 'CN']) == 3
     assert flag_files() == ['BR.gif', 'CN.gif', 'US.gif']
     assert flags_asyncio.download_many([]) == 0
-
-
-def test_late_call_to_break_off_does_not_cancel_what_comes_next(start_server: StartServer) -> None:
-    server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
-
-    async def what_waits() -> list[Callable[[], object]]:
-        await asyncio.sleep(0.05)
-        return list(interrupts._waiting)
-
-    async def download() -> bool:
-        spy = asyncio.create_task(what_waits())
-        async with async_clients.new_client(flags.BASE_URL) as client:
-            await async_clients.get(client, flags.flag_url(server.url, 'BR'))
-            for break_off in await spy:
-                break_off()
-            await asyncio.sleep(0.05)
-        return True
-
-    assert asyncio.run(download())

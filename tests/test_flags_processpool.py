@@ -2,11 +2,11 @@
 
 import multiprocessing
 import os
-import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from raw_server import misbehaving
 from flags import POP20_CC
 
 METHODS = multiprocessing.get_all_start_methods()
+WORKERS = min(ProcessPoolExecutor()._max_workers, len(POP20_CC))  # type: ignore[attr-defined]
 
 DRIVER = f"""
 import multiprocessing, sys
@@ -52,17 +53,6 @@ def start_driver(tmp_path: Path) -> Iterator[StartDriver]:
         yield start
 
 
-def complaints(stderr: str) -> list[str]:
-    """Return all lines but those of Python's resource tracker.
-
-    When many processes need long to end, on a busy machine, the program does not wait for
-    them; then the tracker tells which semaphores it has removed in their place.
-    """
-    lines = stderr.splitlines()
-    tracker = ('resource_tracker: There ', '  warnings.warn(')
-    return [line for line in lines if not any(text in line for text in tracker)]
-
-
 @pytest.mark.parametrize('method', METHODS)
 def test_choice_of_server_reaches_processes_started_in_any_way(
     method: str, start_driver: StartDriver, fast_server: Server
@@ -79,7 +69,7 @@ def test_failure_passes_from_spawned_processes(start_driver: StartDriver) -> Non
         script = start_driver('spawn', '-s', server.url)
         stderr = script.communicate(timeout=PATIENCE)[1]
     assert script.returncode == 1
-    assert stderr.startswith('driver.py: 500 Internal Server Error: http://127.0.0.1')
+    assert stderr.startswith('driver.py: HTTP error 500 - Internal Server Error: http://127.0.0.1')
     assert stderr.count('\n') == 1
 
 
@@ -87,32 +77,20 @@ def test_failure_passes_from_spawned_processes(start_driver: StartDriver) -> Non
 def test_ctrl_c_ends_processes_started_in_any_way(method: str, start_driver: StartDriver) -> None:
     with misbehaving('never answers') as server:
         script = start_driver(method, '-s', server.url)
-        wait_until(lambda: len(server.connections) == len(POP20_CC), PATIENCE)
+        wait_until(lambda: len(server.connections) == WORKERS, PATIENCE)
         os.killpg(script.pid, signal.SIGINT)
         stderr = script.communicate(timeout=PATIENCE)[1]
     assert script.returncode == 130
-    assert complaints(stderr) == ['driver.py: interrupted']
+    assert stderr == 'driver.py: interrupted\n'
     wait_until(lambda: running_here() == {})
 
 
 def test_processes_of_a_fork_server_do_not_outlive_the_script(start_driver: StartDriver) -> None:
     with misbehaving('never answers') as server:
         script = start_driver('forkserver', '-s', server.url)
-        wait_until(lambda: len(server.connections) == len(POP20_CC), PATIENCE)
+        wait_until(lambda: len(server.connections) == WORKERS, PATIENCE)
         script.kill()
         wait_until(lambda: running_here() == {})
-
-
-def test_ctrl_c_does_not_reach_processes_that_start(start_driver: StartDriver) -> None:
-    def starting() -> list[int]:
-        return [pid for pid, command in running_here().items() if 'spawn_main' in command]
-
-    with misbehaving('never answers') as server:
-        start_driver('spawn', '-s', server.url)
-        wait_until(starting, PATIENCE)
-        status = Path(f'/proc/{starting()[0]}/status').read_text()
-    (mask,) = re.findall(r'^SigBlk:\s*([0-9a-f]+)$', status, re.M)
-    assert int(mask, 16) & 1 << signal.SIGINT - 1
 
 
 def test_ctrl_c_while_processes_start_is_told_in_one_line(start_driver: StartDriver) -> None:
@@ -122,4 +100,4 @@ def test_ctrl_c_while_processes_start_is_told_in_one_line(start_driver: StartDri
         os.killpg(script.pid, signal.SIGINT)
         stderr = script.communicate(timeout=PATIENCE)[1]
     assert script.returncode == 130
-    assert complaints(stderr) == ['driver.py: interrupted']
+    assert stderr == 'driver.py: interrupted\n'

@@ -18,12 +18,13 @@ from conftest import (
     StartServer,
     command,
     flag_files,
+    flag_url,
     running_here,
     wait_until,
 )
 from raw_server import misbehaving
 
-from flags import POP20_CC, flag_url
+from flags import POP20_CC
 
 FUTURES = 'flags_threadpool_futures.py'
 SERIES = [
@@ -121,10 +122,10 @@ FAILURES = {
     'sends garbage': '',
     'redirects for ever': 'redirects',
     'redirects to no host': 'label empty',
-    'answers 404': '404 Not Found',
-    'answers 500': '500 Internal Server Error',
-    'answers 204': '204 No Content',
-    'sends no content': '200 OK, empty',
+    'answers 404': 'HTTP error 404 - Not Found',
+    'answers 500': 'HTTP error 500 - Internal Server Error',
+    'answers 204': 'HTTP error 204 - No Content, empty',
+    'sends no content': 'HTTP error 200 - OK, empty',
 }
 
 
@@ -160,10 +161,11 @@ def test_single_redirect_is_followed(script: str, run_script: RunScript) -> None
     assert flag_files() == [f'{cc}.gif' for cc in codes_of(script)]
 
 
-@pytest.mark.parametrize('script', ['flags.py', *CONCURRENT])
+@pytest.mark.parametrize('script', ['flags.py', 'flags_asyncio.py'])
 def test_no_download_is_started_after_a_failure(
     script: str, run_script: RunScript, start_server: StartServer
 ) -> None:
+    """Those with a pool have handed out all before they ask for the first result."""
     server = start_server('--error-rate', 1, '--min-delay', 0.2, '--max-delay', 0.3)
     run_script(script, '-s', server.url)
     time.sleep(0.4)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,7 +37,7 @@ needs_interpreters = pytest.mark.skipif(sys.version_info < (3, 14), reason='Pyth
 KINDS = [
     pytest.param('process', '2 processes', id='process'),
     pytest.param('thread', '2 threads', id='thread'),
-    pytest.param('serial', 'no pool', id='serial'),
+    pytest.param('serial', '1 serial executor', id='serial'),
     pytest.param('interpreter', '2 interpreters', id='interpreter', marks=needs_interpreters),
     pytest.param('dask', '2 dask workers', id='dask', marks=needs_dask),
 ]
@@ -133,16 +134,11 @@ def test_interpreters_need_a_newer_python(run_script: RunScript) -> None:
     assert done.stderr.endswith('error: -x interpreter needs Python 3.14 or later\n')
 
 
-@pytest.mark.skipif(not hasattr(os, 'sched_setaffinity'), reason='no CPU affinity here')
-def test_default_is_no_more_processes_than_usable_cpus() -> None:
-    usable = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(usable)})  # which the script inherits
-    try:
-        with cpu_script('proc_pool.py', numbers=SMALL) as process:
-            lines = output_of(process)
-    finally:
-        os.sched_setaffinity(0, usable)
-    assert lines[0] == 'Checking 4 numbers with 1 process:'
+def test_default_is_the_default_of_the_executor() -> None:
+    workers = ProcessPoolExecutor()._max_workers  # type: ignore[attr-defined]
+    with cpu_script('proc_pool.py', numbers=SMALL) as process:
+        lines = output_of(process)
+    assert lines[0].startswith(f'Checking 4 numbers with {workers} process')
 
 
 def test_imports_nothing_that_it_does_not_need() -> None:
@@ -186,5 +182,5 @@ def test_missing_dask_is_reported_with_what_to_install() -> None:
     with cpu_script('proc_pool.py', '-x', 'dask', numbers=SMALL, missing='distributed') as process:
         output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output) == (1, '')
-    assert errors.endswith('; try: pip install distributed\n')
+    assert errors.endswith("; try: pip install '.[cluster]'\n")
     assert len(errors.splitlines()) == 1
