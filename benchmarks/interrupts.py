@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Interrupt all scripts at random moments; tell whether they end in time and in good order.
+
+    $ python3 benchmarks/interrupts.py --runs 200
+    script                  server    runs  interrupted  slowest  status  stderr   tally
+    flags.py                fast        10            3    0.02s       0       0       0
+    ...
+
+The last three columns count what must not happen: an exit status other than 128 + the signal's
+number, anything but one line on stderr, and a report that differs from the files on disk. The
+moments begin when a script has taken over signals, which takes the /proc of Linux to see.
+"""
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import ExitStack
+from itertools import cycle, islice, product
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from support import servers  # noqa: E402
+
+FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
+FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
+ALONE = ['primes.py', 'proc_pool.py', 'procs.py', 'demo_executor_map.py']
+SERVERS = {'fast': '--max-delay=0', 'slow': '--max-delay=2'}
+LATEST = {'fast': 0.3, 'slow': 1.2, 'none': 1.2}  # moment, in seconds
+SIGNALS = [signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+PATIENCE = 60.0  # seconds until a run is given up
+
+
+class Run(NamedTuple):
+    """How a run ended: seconds from the signal on, and what was wrong with it."""
+
+    interrupted: bool
+    seconds: float
+    status: bool
+    traceback: bool
+    tally: bool
+
+
+def takes_signals(pid: int) -> bool:
+    """Tell whether a process has a handler for SIGTERM."""
+    status = Path(f'/proc/{pid}/status').read_text()
+    (mask,) = re.findall(r'SigCgt:\s*(\w+)', status)
+    return bool(int(mask, 16) & 1 << signal.SIGTERM - 1)
+
+
+def interrupted_run(script: str, url: str, latest: float, folder: Path, rng: random.Random) -> Run:
+    """Run a script in a folder, and interrupt it with its children, as a terminal does."""
+    options = ['-e', '-m', str(rng.choice([30, 676]))] if script in FLAGS2 else []
+    server = ['-s', url] if script not in ALONE else []
+    signum = rng.choice(SIGNALS)
+    with subprocess.Popen(
+        [sys.executable, ROOT / script, *options, *server],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            while process.poll() is None and not takes_signals(process.pid):
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, latest))
+            running = process.poll() is None
+            start = time.monotonic()
+            if running:
+                os.killpg(process.pid, signum)
+            stdout, stderr = process.communicate(timeout=PATIENCE)
+            seconds = time.monotonic() - start
+        finally:
+            process.kill()
+    right = {128 + signum, -signum} if running else {0}  # shells tell no difference
+    lines = [line for line in stderr.splitlines() if line and not re.search(r'\d+%\|', line)]
+    wrong_tally = script in FLAGS2 and tally(stdout) != len(list(folder.glob('downloaded/*')))
+    if (
+        process.returncode not in right
+        or lines not in ([], [f'{script}: interrupted'])
+        or wrong_tally
+    ):
+        print(script, *options, signum.name, process.returncode, stdout[-300:], stderr, flush=True)
+    return Run(
+        running,
+        seconds if running else 0,
+        process.returncode not in right,
+        lines not in ([], [f'{script}: interrupted']),
+        wrong_tally,
+    )
+
+
+def tally(report: str) -> int:
+    """Return how many flags a report says were downloaded."""
+    found = re.search(r'^(\d+) flags? downloaded', report, re.M)
+    return int(found[1]) if found else 0
+
+
+def main() -> None:
+    """Print a row for each script and server."""
+    parser = argparse.ArgumentParser(description='Interrupt all scripts at random moments.')
+    parser.add_argument('--runs', type=int, default=200)
+    parser.add_argument('--seed', type=int, default=time.time_ns() % 100_000)
+    args = parser.parse_args()
+    rng = random.Random(args.seed)
+    pairs = [*product(FLAGS + FLAGS2, ['fast', 'slow']), *product(ALONE, ['none'])]
+    runs: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    with ExitStack() as stack:
+        urls = {
+            name: stack.enter_context(servers.private_server(option))
+            for name, option in SERVERS.items()
+        }
+        for script, server in islice(cycle(pairs), args.runs):
+            with tempfile.TemporaryDirectory() as folder:
+                run = interrupted_run(
+                    script, urls.get(server, ''), LATEST[server], Path(folder), rng
+                )
+            runs[script, server].append(run)
+    print(f'Python {sys.version.split()[0]}, seed {args.seed}')
+    print(f'{"script":24}{"server":8}{"runs":>6}{"interrupted":>13}{"slowest":>9}', end='')
+    print(f'{"status":>8}{"stderr":>8}{"tally":>8}')
+    wrong = 0
+    for (script, server), rows in runs.items():
+        interrupted, seconds, *faults = zip(*rows, strict=True)
+        wrong += sum(map(sum, faults))
+        print(
+            f'{script:24}{server:8}{len(rows):6}{sum(interrupted):13}{max(seconds):8.2f}s'
+            + ''.join(f'{sum(fault):8}' for fault in faults)
+        )
+    sys.exit(wrong > 0)
+
+
+if __name__ == '__main__':
+    main()
