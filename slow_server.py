@@ -85,69 +85,60 @@ class SlowHandler(SimpleHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024  # headers and flag leave in one write
 
-    answering = False
-    status: int = HTTPStatus.OK
+    delay: float | None  # of the request that is being answered
 
-    def do_GET(self) -> None:
-        """Answer with headers and content."""
-        self.respond(super().do_GET)
-
-    def do_HEAD(self) -> None:
-        """Answer with headers alone."""
-        self.respond(super().do_HEAD)
-
-    def respond(self, answer: Callable[[], None]) -> None:
-        """Wait, then let answer respond, or send an error in its place."""
-        start = time.time()
-        min_delay, max_delay, error_rate = self.server.behavior
-        delay = random.uniform(min_delay, max_delay)
-        time.sleep(delay)
-        self.answering = True
-        if random.random() < error_rate:
-            self.send_error(HTTPStatus.IM_A_TEAPOT)
-        else:
-            answer()
-        if {'content-length', 'transfer-encoding'} & {name.lower() for name in self.headers}:
-            self.close_connection = True  # a body that nobody reads must not pass for a request
-        end = time.time()
-        self.answering = False
-        say(f'{flag_code(self.path)}  {delay:.3f}s  {self.status}')
-        self.server.record(
-            path=self.path,
-            status=self.status,
-            start=start,
-            end=end,
-            delay=delay,
-            client_port=self.client_address[1],
-        )
-        self.wfile.flush()  # after that, since who has the response may look for it in the log
+    def handle_one_request(self) -> None:
+        """Have no request to answer until one has been read that makes sense."""
+        self.delay = None
+        super().handle_one_request()
 
     def send_head(self) -> Any:
-        """Answer 404 for anything outside the directory, behind a symbolic link too."""
+        """Wait, then send the headers; return the content, or None after an error."""
+        self.start = time.time()
+        min_delay, max_delay, error_rate = self.server.behavior
+        self.delay = random.uniform(min_delay, max_delay)
+        if 'Content-Length' in self.headers or 'Transfer-Encoding' in self.headers:
+            self.close_connection = True  # a body that nobody reads must not pass for a request
+        time.sleep(self.delay)
+        if random.random() < error_rate:
+            return self.send_error(HTTPStatus.IM_A_TEAPOT)
+        if not self.is_inside():
+            return self.send_error(HTTPStatus.NOT_FOUND)
+        return super().send_head()
+
+    def is_inside(self) -> bool:
+        """Tell whether the path stays in the directory, behind symbolic links too."""
         try:
             path = Path(self.translate_path(self.path)).resolve()
         except (ValueError, RuntimeError):  # bytes that no file name has; a loop of links
-            path = Path('/')
-        if not path.is_relative_to(self.server.directory):
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
-        return super().send_head()
+            return False
+        return path.is_relative_to(self.server.directory)
 
     def send_header(self, keyword: str, value: str) -> None:
         """Leave out the 'Connection: close' that send_error adds to every error.
 
         Only after a malformed request is it unclear where the next one begins.
         """
-        if not (self.answering and keyword == 'Connection'):
+        if self.delay is None or keyword != 'Connection':
             super().send_header(keyword, value)
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
-        """Keep the status for the line that respond() prints."""
-        self.status = int(code)
+        """Print and log a request; its response leaves afterwards, from the buffer."""
+        if self.delay is None:
+            return
+        say(f'{flag_code(self.path)}  {self.delay:.3f}s  {int(code)}')
+        self.server.record(
+            path=self.path,
+            status=int(code),
+            start=self.start,
+            end=time.time(),
+            delay=self.delay,
+            client_port=self.client_address[1],
+        )
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Print what respond() does not: malformed requests and silent clients."""
-        if not self.answering:
+        """Print what log_request does not: malformed requests and silent clients."""
+        if self.delay is None:
             say(f'{self.client_address[0]}:{self.client_address[1]}  {format % args}')
 
 
