@@ -12,6 +12,7 @@ A random delay precedes each response; with --error-rate, some responses are
 
 import argparse
 import json
+import mimetypes
 import os
 import random
 import signal
@@ -102,17 +103,23 @@ class SlowHandler(SimpleHTTPRequestHandler):
         time.sleep(self.delay)
         if random.random() < error_rate:
             return self.send_error(HTTPStatus.IM_A_TEAPOT)
-        if not self.is_inside():
+        if not self.is_served():
             return self.send_error(HTTPStatus.NOT_FOUND)
         return super().send_head()
 
-    def is_inside(self) -> bool:
-        """Tell whether the path stays in the directory, behind symbolic links too."""
+    def is_served(self) -> bool:
+        """Tell whether the path exists and is in the directory, behind symbolic links too."""
         try:
-            path = Path(self.translate_path(self.path)).resolve()
-        except (ValueError, RuntimeError):  # bytes that no file name has; a loop of links
+            path = Path(self.translate_path(self.path)).resolve(strict=True)
+        except (OSError, ValueError, RuntimeError):  # also bytes that no name has, and loops
             return False
         return path.is_relative_to(self.server.directory)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Send 503 where http.server sends 404 because it failed to open what is_served."""
+        if isinstance(sys.exception(), OSError):
+            code, message = HTTPStatus.SERVICE_UNAVAILABLE, None
+        super().send_error(code, message, explain)
 
     def send_header(self, keyword: str, value: str) -> None:
         """Leave out the 'Connection: close' that send_error adds to every error.
@@ -155,7 +162,7 @@ def flag_code(path: str) -> str:
 def say(line: str) -> None:
     """Print one whole line on stderr, control characters escaped."""
     with suppress(AttributeError, OSError, ValueError):  # stderr, or its reader, may be gone
-        sys.stderr.write(line.encode('unicode_escape').decode('ascii') + '\n')
+        sys.stderr.write(ascii(line)[1:-1] + '\n')
 
 
 def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], float]:
@@ -220,6 +227,15 @@ def argument_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def raise_file_limit() -> None:
+    """Allow as many open files, which connections are too, as the system permits."""
+    with suppress(ImportError, OSError, ValueError):  # not everywhere, or not without limit
+        import resource
+
+        _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+
+
 def stop(*_: object) -> NoReturn:
     """End at once, whatever the threads that serve clients are doing."""
     os._exit(0)
@@ -234,6 +250,8 @@ def stop_at_eof(stream: BinaryIO) -> None:
 def main() -> None:
     """Serve until SIGINT, SIGTERM or, with --until-eof, the end of standard input."""
     args = process_args()
+    raise_file_limit()
+    mimetypes.init()  # reads files, which the first request may be unable to do
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, stop)
     behavior = Behavior(args.min_delay, args.max_delay, args.error_rate)

@@ -21,6 +21,7 @@ from conftest import (
     StartScript,
     StartServer,
     command,
+    started,
     wait_until,
 )
 
@@ -344,6 +345,35 @@ def test_connections_are_kept_alive_without_stderr() -> None:
             server.kill()
     ports = {json.loads(line)['client_port'] for line in Path('log').read_text().splitlines()}
     assert len(ports) == 1
+
+
+def test_flag_is_unavailable_not_missing_without_file_descriptors(tmp_path: Path) -> None:
+    args = command('slow_server.py', 0, '--min-delay', 0.5, '--max-delay', 0.5)
+    few_files = ['sh', '-c', 'ulimit -n 40; exec "$@"', 'sh', *args]
+    with (tmp_path / 'err').open('w') as stderr, started(few_files, stderr=stderr) as server:
+        url = greeting(server)
+        clients = [connect(url) for _ in range(60)]
+        answers = []
+        for _ in range(2):
+            clients[0].sendall(ask('br'))
+            answers.append(clients[0].recv(65536)[:12])
+        for client in clients[1:]:
+            client.close()
+        wait_until(lambda: httpx.get(url + path('br')).status_code == 200)
+        clients[0].close()
+    assert answers == [b'HTTP/1.1 503'] * 2
+    assert (tmp_path / 'err').read_text().startswith('BR  0.500s  503\n')
+
+
+def test_limit_of_open_files_is_raised() -> None:
+    args = command('slow_server.py', 0, '--max-delay', 0)
+    few_files = ['sh', '-c', 'ulimit -Sn 40; exec "$@"', 'sh', *args]
+    with started(few_files) as server:
+        url = greeting(server)
+        clients = [connect(url) for _ in range(60)]
+        assert httpx.get(url + path('br')).content == image('br')
+        for client in clients:
+            client.close()
 
 
 def test_greeting_that_nobody_reads_does_not_matter(free_port: int) -> None:
