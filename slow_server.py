@@ -27,7 +27,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn, TextIO
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_HOST = 'localhost'
@@ -241,9 +241,10 @@ def stop(*_: object) -> NoReturn:
     os._exit(0)
 
 
-def stop_at_eof(stream: BinaryIO) -> None:
-    """End when the other end of stream is closed, be it by the death of its owner."""
-    stream.read()
+def stop_at_eof() -> None:
+    """End when the other end of standard input is closed, be it by the death of its owner."""
+    if sys.stdin:  # None if it was closed from the start
+        sys.stdin.buffer.read()
     stop()
 
 
@@ -268,7 +269,7 @@ def main() -> None:
         with suppress(OSError):  # nobody has to read this
             print(f'Serving flags at http://{host}:{server.server_address[1]}/flags', flush=True)
         if args.until_eof:
-            threading.Thread(target=stop_at_eof, args=(sys.stdin.buffer,), daemon=True).start()
+            threading.Thread(target=stop_at_eof, daemon=True).start()
         server.serve_forever()
 
 

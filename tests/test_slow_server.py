@@ -405,6 +405,19 @@ def test_end_of_standard_input_ends_it_on_request() -> None:
             server.kill()
 
 
+@pytest.mark.parametrize('closed', ['<&-', '>&-', '2>&-', '<&- >&- 2>&-'])
+def test_closed_standard_streams_do_not_matter(closed: str) -> None:
+    args = command('slow_server.py', 0, '--until-eof')
+    run = subprocess.run(
+        ['sh', '-c', f'exec "$@" {closed}', 'sh', *args],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (run.returncode, run.stderr) == (0, '')
+
+
 def test_log_stays_whole_with_many_clients(fast_server: Server) -> None:
     barrier = threading.Barrier(20)
 
