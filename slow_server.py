@@ -11,6 +11,7 @@ A random delay precedes each response; with --error-rate, some responses are
 """
 
 import argparse
+import html
 import json
 import mimetypes
 import os
@@ -26,8 +27,10 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_HOST = 'localhost'
@@ -60,7 +63,8 @@ class SlowServer(ThreadingHTTPServer):
         self.directory = directory.resolve()
         self.behavior = behavior
         self.log_lock = threading.Lock()
-        super().__init__((str(address[0]), port), partial(SlowHandler, directory=str(directory)))
+        handler = partial(SlowHandler, directory=str(self.directory))
+        super().__init__((str(address[0]), port), handler)
 
     def server_bind(self) -> None:
         """Skip the look-up of this host's full name: it may take seconds."""
@@ -108,12 +112,42 @@ class SlowHandler(SimpleHTTPRequestHandler):
         return super().send_head()
 
     def is_served(self) -> bool:
-        """Tell whether the path exists and is in the directory, behind symbolic links too."""
+        """Tell whether the path exists, inside the directory and not hidden, behind links too."""
+        path = Path(self.translate_path(self.path))
         try:
-            path = Path(self.translate_path(self.path)).resolve(strict=True)
-        except (OSError, ValueError, RuntimeError):  # also bytes that no name has, and loops
+            names = [
+                *path.relative_to(self.server.directory).parts,
+                *path.resolve(strict=True).relative_to(self.server.directory).parts,
+            ]
+        except (OSError, ValueError, RuntimeError):  # missing, outside, a loop of links
             return False
-        return path.is_relative_to(self.server.directory)
+        return not any(name.startswith('.') for name in names)
+
+    def list_directory(self, path: str | os.PathLike[str]) -> BytesIO | None:
+        """Send a list of links to all that is not hidden."""
+        try:
+            names = sorted(
+                entry.name + '/' * entry.is_dir()
+                for entry in Path(path).iterdir()
+                if not entry.name.startswith('.')
+            )
+        except OSError:
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
+            return None
+        links = [
+            f'<li><a href="{quote(os.fsencode(name))}">{html.escape(name)}</a></li>'
+            for name in names
+        ]
+        page = '\n'.join(['<!DOCTYPE html>', '<title>Directory</title>', '<ul>', *links, '</ul>'])
+        return self.send_content(page.encode(errors='replace'), 'text/html')
+
+    def send_content(self, content: bytes, media_type: str) -> BytesIO:
+        """Send the headers for some content in UTF-8; return it, to be sent as a file is."""
+        self.send_response(HTTPStatus.OK)
+        self.send_header('Content-Type', f'{media_type}; charset=utf-8')
+        self.send_header('Content-Length', str(len(content)))
+        self.end_headers()
+        return BytesIO(content)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send 503 where http.server sends 404 because it failed to open what is_served."""

@@ -1,6 +1,7 @@
 """The server that delays and spoils what it serves."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -66,6 +67,11 @@ def site(tmp_path: Path) -> Path:
     (folder / 'link').symlink_to('../secret')
     (folder / 'loop').symlink_to('loop')
     (folder / 'page').write_text('public')
+    (folder / 'sub/.hidden').mkdir(parents=True)
+    (folder / 'sub/.hidden/file').write_text('SECRET')
+    (folder / '.env').write_text('SECRET')
+    (folder / 'env').symlink_to('.env')
+    (folder / '.page').symlink_to('page')
     return folder
 
 
@@ -223,10 +229,18 @@ def test_silent_clients_keep_nobody_waiting(fast_server: Server) -> None:
         '/a%00b',
         '/%ff%fe',
         '/' + 'a' * 5000,
+        '/.env',
+        '/%2eenv',
+        '/x/../.env',
+        '/env',
+        '/.page',
+        '/sub/.hidden/',
+        '/sub/.hidden/file',
+        '/sub/%2Ehidden/file',
     ],
     ids=lambda target: target[:20],
 )
-def test_nothing_outside_the_directory_is_served(
+def test_nothing_outside_the_directory_or_hidden_is_served(
     target: str, site: Path, start_server: StartServer
 ) -> None:
     server = start_server('--directory', site, '--max-delay', 0)
@@ -239,6 +253,17 @@ def test_nothing_outside_the_directory_is_served(
             answers += received
     assert answers.startswith(b'HTTP/1.1 404')
     assert b'SECRET' not in answers
+
+
+def test_list_of_a_directory_leaves_out_hidden_names(site: Path, start_server: StartServer) -> None:
+    (site / 'sub/a&b').mkdir()
+    (site / 'sub/c<d').touch()
+    server = start_server('--directory', site, '--max-delay', 0)
+    response = httpx.get(server.url.replace('/flags', '/sub/'))
+    assert re.findall('<li>.*</li>', response.text) == [
+        '<li><a href="a%26b/">a&amp;b/</a></li>',
+        '<li><a href="c%3Cd">c&lt;d</a></li>',
+    ]
 
 
 @pytest.mark.parametrize(
