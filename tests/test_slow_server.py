@@ -26,6 +26,8 @@ from conftest import (
     wait_until,
 )
 
+import slow_server
+
 CODES = (ROOT / 'country_codes.txt').read_text('ascii').lower().split()
 ALL_CODES = [chr(a) + chr(b) for a in range(97, 123) for b in range(97, 123)]
 LONG = 30  # seconds of delay that no test waits for
@@ -50,6 +52,11 @@ def connect(url: str) -> socket.socket:
 def ask(cc: str) -> bytes:
     """Return a request for a flag."""
     return f'GET /flags{path(cc)} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode()
+
+
+def site_of(server: Server) -> str:
+    """Return the URL of a server, without the folder of the flags."""
+    return server.url.removesuffix('/flags')
 
 
 def greeting(server: subprocess.Popen[str]) -> str:
@@ -162,6 +169,61 @@ def test_a_line_per_request_tells_code_delay_and_status(fast_server: Server) -> 
     assert fast_server.lines() == ['BR  0.000s  200', 'ZZ  0.000s  404', '/x  0.000s  404']
 
 
+def test_requests_are_offered_as_json_when_they_begin_and_when_they_end(
+    start_server: StartServer,
+) -> None:
+    server = start_server('--min-delay', 0.3, '--max-delay', 0.3)
+    with httpx.Client(base_url=site_of(server), headers={'User-Agent': 'me'}) as page:
+        with connect(server.url) as client:
+            client.sendall(ask('br'))
+            wait_until(lambda: page.get('/requests').json()['requests'])
+            before = page.get('/requests').json()
+            (logged,) = server.first_requests(1)
+        after = page.get('/requests', params={'after': before['change']}).json()
+        last = page.get('/requests', params={'after': after['change']}).json()
+    assert [(r['code'], r['status'], r['end']) for r in before['requests']] == [('BR', None, None)]
+    assert after['requests'] == [logged | {'lane': logged['client_port'], 'code': 'BR'}]
+    assert last['requests'] == []
+
+
+@pytest.mark.parametrize('query', ['', '?after=', '?after=x', '?after=-1', '?x=1'])
+def test_without_a_number_all_requests_are_offered(query: str, fast_server: Server) -> None:
+    httpx.get(fast_server.url + path('br'), headers={'User-Agent': '<b>' * 1000})
+    (request,) = httpx.get(site_of(fast_server) + '/requests' + query).json()['requests']
+    assert request['agent'] == ('<b>' * 1000)[:200]
+
+
+def test_what_the_page_asks_for_is_neither_delayed_nor_logged(start_server: StartServer) -> None:
+    server = start_server('--min-delay', LONG, '--max-delay', LONG, '--error-rate', 1)
+    with httpx.Client(base_url=site_of(server)) as page:
+        responses = [page.get('/requests'), page.get(f'/flags{path("br")}?picture')]
+    assert [response.status_code for response in responses] == [200, 200]
+    assert responses[1].content == image('br')
+    assert responses[0].json()['requests'] == []
+    assert (server.requests(), server.lines()) == ([], [])
+
+
+def test_only_the_last_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('sys.argv', ['slow_server.py', '0'])
+    monkeypatch.setattr(slow_server, 'RUN_PAUSE', -1)
+    monkeypatch.setattr(slow_server, 'MAX_KEPT', 3)
+    with slow_server.SlowServer(slow_server.process_args()) as server:
+        for _ in range(7):
+            server.end(server.begin('/', 1, ''), 200)
+        overfull = [server.begin('/', 1, '') for _ in range(4)]
+        kept = json.loads(server.changes(0))['requests']
+    assert [request['run'] for request in kept] == [4, 5, 6, 7, 8, 8, 8, 9]
+    assert [request['run'] for request in overfull] == [8, 8, 8, 9]
+
+
+def test_a_second_without_a_request_ends_a_run(start_server: StartServer) -> None:
+    server = start_server('--max-delay', 0)
+    for pause in (0.5, 1.1, 0):
+        httpx.get(server.url + path('br'))
+        time.sleep(pause)
+    assert [request['run'] for request in server.first_requests(3)] == [1, 1, 2]
+
+
 def test_control_characters_do_not_reach_the_terminal(fast_server: Server) -> None:
     with connect(fast_server.url) as client:
         client.sendall(b'GET /\x1b[31mred HTTP/1.1\r\n\r\n')
@@ -201,13 +263,28 @@ def test_body_of_a_request_is_not_taken_for_another_request(fast_server: Server)
     assert len(fast_server.requests()) == 1
 
 
-def test_client_that_hangs_up_costs_one_line(start_server: StartServer) -> None:
+@pytest.mark.parametrize('requests', [1, 5])
+def test_client_that_hangs_up_costs_one_line_at_once(
+    requests: int, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', LONG, '--max-delay', LONG)
+    with connect(server.url) as client:
+        client.sendall(ask('br') * requests)
+    (request,) = server.first_requests(1)
+    assert request['status'] == 499
+    assert request['delay'] == request['end'] - request['start'] < LONG / 2
+    wait_until(server.lines)
+    time.sleep(0.1)
+    assert server.lines() == [f'BR  {request["delay"]:.3f}s  client gone']
+
+
+def test_pipelined_requests_are_delayed_one_by_one(start_server: StartServer) -> None:
     server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
     with connect(server.url) as client:
-        client.sendall(ask('br') * 5)  # the first answer is refused, and the next meets that
-    wait_until(lambda: any('BR' not in line for line in server.lines()))
-    assert httpx.get(server.url + path('cn')).content == image('cn')
-    assert sum(not line.startswith(('BR', 'CN')) for line in server.lines()) == 1
+        client.sendall(ask('br') * 3)
+        requests = server.first_requests(3)
+    assert all(request['end'] - request['start'] >= 0.1 for request in requests)
+    assert {request['status'] for request in requests} == {200}
 
 
 def test_silent_clients_keep_nobody_waiting(fast_server: Server) -> None:
@@ -306,8 +383,9 @@ def test_signals_end_it_at_once_with_status_0(
         client.sendall(ask('br'))
     time.sleep(0.1)
     server.send_signal(signum)
-    assert server.communicate(timeout=LONG / 2) == ('', '')
-    assert server.returncode == 0
+    output, errors = server.communicate(timeout=LONG / 2)
+    assert output.count('\n') <= 1  # where to watch the requests
+    assert (server.returncode, errors) == (0, '')
     for client in clients:
         client.close()
 
