@@ -3,6 +3,7 @@
 
     $ python3 slow_server.py
     Serving flags at http://localhost:8001/flags
+    Watch the requests at http://localhost:8001/
     BR  1.873s  200
     ZZ  0.624s  404
 

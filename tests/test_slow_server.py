@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -184,6 +186,26 @@ def test_requests_are_offered_as_json_when_they_begin_and_when_they_end(
     assert [(r['code'], r['status'], r['end']) for r in before['requests']] == [('BR', None, None)]
     assert after['requests'] == [logged | {'lane': logged['client_port'], 'code': 'BR'}]
     assert last['requests'] == []
+
+
+def test_it_says_where_to_watch_after_where_it_serves(start_script: StartScript) -> None:
+    server = start_script('slow_server.py', 0)
+    assert server.stdout
+    serving, watch = server.stdout.readline(), server.stdout.readline()
+    assert serving.startswith('Serving flags at http://localhost:')
+    assert watch == f'Watch the requests at {serving.split()[-1].removesuffix("flags")}\n'
+    assert '<title>' in httpx.get(watch.split()[-1]).text
+
+
+def test_it_serves_without_the_page_too(site: Path) -> None:
+    shutil.copy(ROOT / 'slow_server.py', site)
+    args = [sys.executable, str(site / 'slow_server.py'), '0', '--max-delay', '0']
+    with started(args) as server:
+        url = greeting(server)
+        statuses = [httpx.get(url.replace('/flags', path)).status_code for path in ('/', '/page')]
+        server.terminate()
+        assert server.communicate()[0] == ''
+    assert statuses == [404, 200]
 
 
 @pytest.mark.parametrize('query', ['', '?after=', '?after=x', '?after=-1', '?x=1'])
