@@ -49,7 +49,7 @@ MAX_RUNS = 6
 MAX_KEPT = 5000  # requests of a run
 MAX_TEXT = 200  # characters of a path or a User-Agent
 
-Request = dict[str, Any]  # times are seconds since the epoch; end and status may be None yet
+Request = dict[str, Any]  # as it is logged; end and status are None until it is answered
 
 
 class SlowServer(ThreadingHTTPServer):
@@ -66,7 +66,8 @@ class SlowServer(ThreadingHTTPServer):
         self.page = PAGE.read_bytes() if PAGE.is_file() else b''
         self.lock = threading.Lock()
         self.runs: deque[list[Request]] = deque(maxlen=MAX_RUNS)
-        self.run = self.change = self.in_flight = 0
+        self.run = self.change = 0  # numbers of the last ones; a request changes when it ends, too
+        self.in_flight = 0
         self.born, self.last_end = time.time(), 0.0
         handler = partial(SlowHandler, directory=str(args.directory.resolve()))
         super().__init__((str(address[0]), args.port), handler)
@@ -175,7 +176,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
         return super().send_head()
 
     def wait(self, delay: float) -> bool:
-        """Wait so many seconds; return False as soon as the client hangs up."""
+        """Wait so many seconds; return False as soon as the client closes its side."""
         end = time.monotonic() + delay
         self.connection.settimeout(delay)
         try:
