@@ -3,6 +3,7 @@
 
     $ python3 slow_server.py
     Serving flags at http://localhost:8001/flags
+    Watch the requests at http://localhost:8001/
     BR  1.873s  200
     ZZ  0.624s  404
 
@@ -11,7 +12,9 @@ A random delay precedes each response; with --error-rate, some responses are
 """
 
 import argparse
+import html
 import json
+import mimetypes
 import os
 import random
 import signal
@@ -20,13 +23,16 @@ import socketserver
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_HOST = 'localhost'
@@ -35,41 +41,88 @@ MIN_DELAY = 0.5  # seconds
 MAX_DELAY = 5.0  # seconds
 IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
 BACKLOG = 1024  # connections that may wait to be accepted
+CLIENT_GONE = 499  # the status that nginx logs for it
 
+PAGE = ROOT / 'comparing/watch.html'
+RUN_PAUSE = 1.0  # seconds without a request after which the next one begins a new run
+MAX_RUNS = 6
+MAX_KEPT = 5000  # requests of a run
+MAX_TEXT = 200  # characters of a path or a User-Agent
 
-class Behavior(NamedTuple):
-    """How each request is treated: delays in seconds, rate of errors from 0 to 1."""
-
-    min_delay: float
-    max_delay: float
-    error_rate: float
+Request = dict[str, Any]  # as it is logged; end and status are None until it is answered
 
 
 class SlowServer(ThreadingHTTPServer):
-    """Serves one directory, with a thread per connection."""
+    """Serves one directory, with a thread per connection, and remembers the last runs."""
 
     request_queue_size = BACKLOG
 
-    log: TextIO | None = None
-
-    def __init__(self, host: str, port: int, directory: Path, behavior: Behavior) -> None:
-        """Listen at the first address of host; raise OSError if that cannot be done."""
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        self.address_family = family
-        self.directory = directory.resolve()
-        self.behavior = behavior
-        self.log_lock = threading.Lock()
-        super().__init__((str(address[0]), port), partial(SlowHandler, directory=str(directory)))
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Listen at the first address of args.bind; raise OSError if that cannot be done."""
+        found = socket.getaddrinfo(args.bind, args.port, type=socket.SOCK_STREAM)
+        self.address_family, _, _, _, address = found[0]
+        self.args = args
+        self.log: TextIO | None = None
+        self.page = PAGE.read_bytes() if PAGE.is_file() else b''
+        self.lock = threading.Lock()
+        self.runs: deque[list[Request]] = deque(maxlen=MAX_RUNS)
+        self.run = self.change = 0  # numbers of the last ones; a request changes when it ends, too
+        self.in_flight = 0
+        self.born, self.last_end = time.time(), 0.0
+        handler = partial(SlowHandler, directory=str(args.directory.resolve()))
+        super().__init__((str(address[0]), args.port), handler)
 
     def server_bind(self) -> None:
         """Skip the look-up of this host's full name: it may take seconds."""
         socketserver.TCPServer.server_bind(self)
 
-    def record(self, **request: object) -> None:
-        """Append one finished request to the log file, if there is one."""
-        if self.log:
-            with self.log_lock:
+    def begin(self, path: str, client_port: int, agent: str) -> Request:
+        """Return a new request; it begins a new run after a pause, or if a run is full."""
+        with self.lock:
+            start = time.time()
+            pause = not self.in_flight and start - self.last_end > RUN_PAUSE
+            if pause or len(self.runs[-1]) == MAX_KEPT:
+                self.runs.append([])
+                self.run += 1
+            self.in_flight += 1
+            self.change += 1
+            request = {
+                'path': path[:MAX_TEXT],
+                'status': None,
+                'start': start,
+                'end': None,
+                'delay': random.uniform(self.args.min_delay, self.args.max_delay),
+                'client_port': client_port,
+                'agent': agent[:MAX_TEXT],
+                'run': self.run,
+                'change': self.change,
+            }
+            self.runs[-1].append(request)
+            return request
+
+    def end(self, request: Request, status: int) -> None:
+        """Note how a request is answered, in the log too if there is one."""
+        with self.lock:
+            self.last_end = time.time()
+            self.in_flight -= 1
+            self.change += 1
+            request |= {'status': status, 'end': self.last_end, 'change': self.change}
+            if status == CLIENT_GONE:
+                request['delay'] = self.last_end - request['start']
+            if self.log:
                 print(json.dumps(request), file=self.log, flush=True)
+
+    def changes(self, after: int) -> bytes:
+        """Return the requests that have changed after that change, as JSON for watch.html."""
+        with self.lock:
+            requests = [
+                request | {'lane': request['client_port'], 'code': flag_code(request['path'])}
+                for run in self.runs
+                for request in run
+                if request['change'] > after
+            ]
+            state = {'born': self.born, 'now': time.time(), 'change': self.change}
+        return json.dumps(state | {'requests': requests}).encode()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Tell in one line what broke a connection, mostly the client hanging up."""
@@ -85,70 +138,111 @@ class SlowHandler(SimpleHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024  # headers and flag leave in one write
 
-    answering = False
-    status: int = HTTPStatus.OK
+    answering: Request | None  # None while there is no request for a flag
 
-    def do_GET(self) -> None:
-        """Answer with headers and content."""
-        self.respond(super().do_GET)
-
-    def do_HEAD(self) -> None:
-        """Answer with headers alone."""
-        self.respond(super().do_HEAD)
-
-    def respond(self, answer: Callable[[], None]) -> None:
-        """Wait, then let answer respond, or send an error in its place."""
-        start = time.time()
-        min_delay, max_delay, error_rate = self.server.behavior
-        delay = random.uniform(min_delay, max_delay)
-        time.sleep(delay)
-        self.answering = True
-        if random.random() < error_rate:
-            self.send_error(HTTPStatus.IM_A_TEAPOT)
-        else:
-            answer()
-        if {'content-length', 'transfer-encoding'} & {name.lower() for name in self.headers}:
-            self.close_connection = True  # a body that nobody reads must not pass for a request
-        end = time.time()
-        self.answering = False
-        say(f'{flag_code(self.path)}  {delay:.3f}s  {self.status}')
-        self.server.record(
-            path=self.path,
-            status=self.status,
-            start=start,
-            end=end,
-            delay=delay,
-            client_port=self.client_address[1],
-        )
-        self.wfile.flush()  # after that, since who has the response may look for it in the log
+    def handle_one_request(self) -> None:
+        """Read a request and answer it, unless the client is gone before that."""
+        self.answering = None
+        try:
+            super().handle_one_request()
+        finally:
+            if self.answering and self.answering['status'] is None:
+                self.log_request(CLIENT_GONE)
 
     def send_head(self) -> Any:
-        """Answer 404 for anything outside the directory, behind a symbolic link too."""
-        try:
-            path = Path(self.translate_path(self.path)).resolve()
-        except (ValueError, RuntimeError):  # bytes that no file name has; a loop of links
-            path = Path('/')
-        if not path.is_relative_to(self.server.directory):
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
+        """Send the headers; return the content, or None if there is none to send.
+
+        What the page itself asks for is neither delayed nor kept in the history.
+        """
+        if 'Content-Length' in self.headers or 'Transfer-Encoding' in self.headers:
+            self.close_connection = True  # a body that nobody reads must not pass for a request
+        path, _, query = self.path.partition('?')
+        if path == '/' and self.server.page:
+            return self.send_content(self.server.page, 'text/html')
+        if path == '/requests':
+            after = query.removeprefix('after=')
+            changes = self.server.changes(int(after) if after.isdecimal() else 0)
+            return self.send_content(changes, 'application/json')
+        if query != 'picture':
+            agent = self.headers.get('User-Agent', '')
+            self.answering = self.server.begin(self.path, self.client_address[1], agent)
+            if not self.wait(self.answering['delay']):
+                self.close_connection = True
+                return None
+            if random.random() < self.server.args.error_rate:
+                return self.send_error(HTTPStatus.IM_A_TEAPOT)
+        if not self.is_served():
+            return self.send_error(HTTPStatus.NOT_FOUND)
         return super().send_head()
 
-    def send_header(self, keyword: str, value: str) -> None:
-        """Leave out the 'Connection: close' that send_error adds to every error.
+    def wait(self, delay: float) -> bool:
+        """Wait so many seconds; return False as soon as the client closes its side."""
+        end = time.monotonic() + delay
+        self.connection.settimeout(delay)
+        try:
+            connected: bool = self.connection.recv(1, socket.MSG_PEEK) != b''
+        except (TimeoutError, BlockingIOError):  # nothing to read, while the client waits as well
+            connected = True
+        except OSError:
+            connected = False
+        self.connection.settimeout(self.timeout)
+        remaining = end - time.monotonic()
+        if connected and remaining > 0:  # the client has sent its next request already
+            time.sleep(remaining)
+        return connected
 
-        Only after a malformed request is it unclear where the next one begins.
-        """
-        if not (self.answering and keyword == 'Connection'):
-            super().send_header(keyword, value)
+    def is_served(self) -> bool:
+        """Tell whether the path exists, inside the directory and not hidden, behind links too."""
+        path = self.translate_path(self.path)
+        try:
+            places = {path, os.path.realpath(path, strict=True)}
+            below = [os.path.relpath(place, self.directory) for place in places]
+        except (OSError, ValueError):  # nothing there, or bytes that no name has
+            return False
+        return not any(f'{os.sep}.' in os.sep + place for place in below)  # '..' leads outside
+
+    def list_directory(self, path: str | os.PathLike[str]) -> BytesIO | None:
+        """Send a list of links to all that is not hidden."""
+        try:
+            names = [entry.name + '/' * entry.is_dir() for entry in Path(path).iterdir()]
+        except OSError:
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
+            return None
+        links = ''.join(
+            f'<li><a href="{quote(os.fsencode(name))}">{html.escape(name)}</a></li>\n'
+            for name in sorted(names)
+            if not name.startswith('.')
+        )
+        page = f'<!DOCTYPE html>\n<title>{html.escape(self.path)}</title>\n<ul>\n{links}</ul>\n'
+        return self.send_content(page.encode(errors='replace'), 'text/html')
+
+    def send_content(self, content: bytes, media_type: str, status: int = HTTPStatus.OK) -> BytesIO:
+        """Send the headers for some content in UTF-8; return it, to be sent as a file is."""
+        self.send_response(status)
+        self.send_header('Content-Type', f'{media_type}; charset=utf-8')
+        self.send_header('Content-Length', str(len(content)))
+        self.end_headers()
+        return BytesIO(content)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Send an error, and close the connection only after a request that makes no sense."""
+        if not self.answering:
+            super().send_error(code, message, explain)
+        elif isinstance(sys.exception(), OSError):  # what is_served has found cannot be opened
+            self.send_content(b'', 'text/plain', HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            self.send_content(b'', 'text/plain', code)
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
-        """Keep the status for the line that respond() prints."""
-        self.status = int(code)
+        """Print and log a request; its response leaves afterwards, from the buffer."""
+        if self.answering:
+            self.server.end(self.answering, int(code))
+            outcome = 'client gone' if code == CLIENT_GONE else int(code)
+            say(f'{flag_code(self.answering["path"])}  {self.answering["delay"]:.3f}s  {outcome}')
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Print what respond() does not: malformed requests and silent clients."""
-        if not self.answering:
-            say(f'{self.client_address[0]}:{self.client_address[1]}  {format % args}')
+        """Print what log_request does not: malformed requests and silent clients."""
+        say(f'{self.client_address[0]}:{self.client_address[1]}  {format % args}')
 
 
 def flag_code(path: str) -> str:
@@ -164,7 +258,7 @@ def flag_code(path: str) -> str:
 def say(line: str) -> None:
     """Print one whole line on stderr, control characters escaped."""
     with suppress(AttributeError, OSError, ValueError):  # stderr, or its reader, may be gone
-        sys.stderr.write(line.encode('unicode_escape').decode('ascii') + '\n')
+        sys.stderr.write(ascii(line)[1:-1] + '\n')
 
 
 def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], float]:
@@ -189,14 +283,6 @@ def host_name(text: str) -> str:
 seconds = in_range(0, 3600, float)
 
 
-def existing_directory(text: str) -> Path:
-    """Be an argparse type for directories."""
-    path = Path(text)
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f'no such directory: {text!r}')
-    return path
-
-
 def process_args() -> argparse.Namespace:
     """Read the command line; exit with status 2 if it makes no sense."""
     parser = argument_parser()
@@ -205,6 +291,8 @@ def process_args() -> argparse.Namespace:
         args.min_delay = min(MIN_DELAY, args.max_delay)
     if args.min_delay > args.max_delay:
         parser.error(f'--min-delay {args.min_delay:g} exceeds --max-delay {args.max_delay:g}')
+    if not args.directory.is_dir():
+        parser.error(f'no such directory: {args.directory}')
     return args
 
 
@@ -216,10 +304,9 @@ def argument_parser() -> argparse.ArgumentParser:
         shown = '' if default is None else f' (default: {default})'
         parser.add_argument(name, default=default, help=text + shown, **options)
 
-    port = in_range(0, 65535, int)
-    add('port', '0: any free', DEFAULT_PORT, nargs='?', type=port)
+    add('port', '0: any free', DEFAULT_PORT, nargs='?', type=in_range(0, 65535, int))
     add('--bind', 'to listen at', DEFAULT_HOST, metavar='ADDRESS', type=host_name)
-    add('--directory', 'to serve', ROOT, metavar='DIR', type=existing_directory)
+    add('--directory', 'to serve', ROOT, metavar='DIR', type=Path)
     add('--error-rate', 'share of 418', 0, metavar='P', type=in_range(0, 1, float))
     shortest = f'shortest delay in seconds (default: {MIN_DELAY}, or MAX if less)'
     add('--min-delay', shortest, metavar='S', type=seconds)
@@ -229,25 +316,36 @@ def argument_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def raise_file_limit() -> None:
+    """Allow as many open files, which connections are too, as the system permits."""
+    with suppress(ImportError, OSError, ValueError):  # not everywhere, or not without limit
+        import resource
+
+        _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+
+
 def stop(*_: object) -> NoReturn:
     """End at once, whatever the threads that serve clients are doing."""
     os._exit(0)
 
 
-def stop_at_eof(stream: BinaryIO) -> None:
-    """End when the other end of stream is closed, be it by the death of its owner."""
-    stream.read()
+def stop_at_eof() -> None:
+    """End when the other end of standard input is closed, be it by the death of its owner."""
+    if sys.stdin:  # None if it was closed from the start
+        sys.stdin.buffer.read()
     stop()
 
 
 def main() -> None:
     """Serve until SIGINT, SIGTERM or, with --until-eof, the end of standard input."""
     args = process_args()
+    raise_file_limit()
+    mimetypes.init()  # reads files, which the first request may be unable to do
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, stop)
-    behavior = Behavior(args.min_delay, args.max_delay, args.error_rate)
     try:
-        server = SlowServer(args.bind, args.port, args.directory, behavior)
+        server = SlowServer(args)
     except OSError as exc:
         sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {exc.strerror}')
     with server:
@@ -256,10 +354,13 @@ def main() -> None:
         except OSError as exc:
             sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
         host = f'[{args.bind}]' if ':' in args.bind else args.bind
+        site = f'http://{host}:{server.server_address[1]}'
         with suppress(OSError):  # nobody has to read this
-            print(f'Serving flags at http://{host}:{server.server_address[1]}/flags', flush=True)
+            print(f'Serving flags at {site}/flags', flush=True)
+            if server.page:
+                print(f'Watch the requests at {site}/', flush=True)
         if args.until_eof:
-            threading.Thread(target=stop_at_eof, args=(sys.stdin.buffer,), daemon=True).start()
+            threading.Thread(target=stop_at_eof, daemon=True).start()
         server.serve_forever()
 
 

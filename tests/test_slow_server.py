@@ -1,9 +1,12 @@
 """The server that delays and spoils what it serves."""
 
 import json
+import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +24,11 @@ from conftest import (
     StartScript,
     StartServer,
     command,
+    started,
     wait_until,
 )
+
+import slow_server
 
 CODES = (ROOT / 'country_codes.txt').read_text('ascii').lower().split()
 ALL_CODES = [chr(a) + chr(b) for a in range(97, 123) for b in range(97, 123)]
@@ -50,6 +56,11 @@ def ask(cc: str) -> bytes:
     return f'GET /flags{path(cc)} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode()
 
 
+def site_of(server: Server) -> str:
+    """Return the URL of a server, without the folder of the flags."""
+    return server.url.removesuffix('/flags')
+
+
 def greeting(server: subprocess.Popen[str]) -> str:
     """Return the base URL that a server prints when it is ready."""
     assert server.stdout
@@ -65,6 +76,11 @@ def site(tmp_path: Path) -> Path:
     (folder / 'link').symlink_to('../secret')
     (folder / 'loop').symlink_to('loop')
     (folder / 'page').write_text('public')
+    (folder / 'sub/.hidden').mkdir(parents=True)
+    (folder / 'sub/.hidden/file').write_text('SECRET')
+    (folder / '.env').write_text('SECRET')
+    (folder / 'env').symlink_to('.env')
+    (folder / '.page').symlink_to('page')
     return folder
 
 
@@ -155,6 +171,81 @@ def test_a_line_per_request_tells_code_delay_and_status(fast_server: Server) -> 
     assert fast_server.lines() == ['BR  0.000s  200', 'ZZ  0.000s  404', '/x  0.000s  404']
 
 
+def test_requests_are_offered_as_json_when_they_begin_and_when_they_end(
+    start_server: StartServer,
+) -> None:
+    server = start_server('--min-delay', 0.3, '--max-delay', 0.3)
+    with httpx.Client(base_url=site_of(server), headers={'User-Agent': 'me'}) as page:
+        with connect(server.url) as client:
+            client.sendall(ask('br'))
+            wait_until(lambda: page.get('/requests').json()['requests'])
+            before = page.get('/requests').json()
+            (logged,) = server.first_requests(1)
+        after = page.get('/requests', params={'after': before['change']}).json()
+        last = page.get('/requests', params={'after': after['change']}).json()
+    assert [(r['code'], r['status'], r['end']) for r in before['requests']] == [('BR', None, None)]
+    assert after['requests'] == [logged | {'lane': logged['client_port'], 'code': 'BR'}]
+    assert last['requests'] == []
+
+
+def test_it_says_where_to_watch_after_where_it_serves(start_script: StartScript) -> None:
+    server = start_script('slow_server.py', 0)
+    assert server.stdout
+    serving, watch = server.stdout.readline(), server.stdout.readline()
+    assert serving.startswith('Serving flags at http://localhost:')
+    assert watch == f'Watch the requests at {serving.split()[-1].removesuffix("flags")}\n'
+    assert '<title>' in httpx.get(watch.split()[-1]).text
+
+
+def test_it_serves_without_the_page_too(site: Path) -> None:
+    shutil.copy(ROOT / 'slow_server.py', site)
+    args = [sys.executable, str(site / 'slow_server.py'), '0', '--max-delay', '0']
+    with started(args) as server:
+        url = greeting(server)
+        statuses = [httpx.get(url.replace('/flags', path)).status_code for path in ('/', '/page')]
+        server.terminate()
+        assert server.communicate()[0] == ''
+    assert statuses == [404, 200]
+
+
+@pytest.mark.parametrize('query', ['', '?after=', '?after=x', '?after=-1', '?x=1'])
+def test_without_a_number_all_requests_are_offered(query: str, fast_server: Server) -> None:
+    httpx.get(fast_server.url + path('br'), headers={'User-Agent': '<b>' * 1000})
+    (request,) = httpx.get(site_of(fast_server) + '/requests' + query).json()['requests']
+    assert request['agent'] == ('<b>' * 1000)[:200]
+
+
+def test_what_the_page_asks_for_is_neither_delayed_nor_logged(start_server: StartServer) -> None:
+    server = start_server('--min-delay', LONG, '--max-delay', LONG, '--error-rate', 1)
+    with httpx.Client(base_url=site_of(server)) as page:
+        responses = [page.get('/requests'), page.get(f'/flags{path("br")}?picture')]
+    assert [response.status_code for response in responses] == [200, 200]
+    assert responses[1].content == image('br')
+    assert responses[0].json()['requests'] == []
+    assert (server.requests(), server.lines()) == ([], [])
+
+
+def test_only_the_last_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('sys.argv', ['slow_server.py', '0'])
+    monkeypatch.setattr(slow_server, 'RUN_PAUSE', -1)
+    monkeypatch.setattr(slow_server, 'MAX_KEPT', 3)
+    with slow_server.SlowServer(slow_server.process_args()) as server:
+        for _ in range(7):
+            server.end(server.begin('/', 1, ''), 200)
+        overfull = [server.begin('/', 1, '') for _ in range(4)]
+        kept = json.loads(server.changes(0))['requests']
+    assert [request['run'] for request in kept] == [4, 5, 6, 7, 8, 8, 8, 9]
+    assert [request['run'] for request in overfull] == [8, 8, 8, 9]
+
+
+def test_a_second_without_a_request_ends_a_run(start_server: StartServer) -> None:
+    server = start_server('--max-delay', 0)
+    for pause in (0.5, 1.1, 0):
+        httpx.get(server.url + path('br'))
+        time.sleep(pause)
+    assert [request['run'] for request in server.first_requests(3)] == [1, 1, 2]
+
+
 def test_control_characters_do_not_reach_the_terminal(fast_server: Server) -> None:
     with connect(fast_server.url) as client:
         client.sendall(b'GET /\x1b[31mred HTTP/1.1\r\n\r\n')
@@ -194,13 +285,28 @@ def test_body_of_a_request_is_not_taken_for_another_request(fast_server: Server)
     assert len(fast_server.requests()) == 1
 
 
-def test_client_that_hangs_up_costs_one_line(start_server: StartServer) -> None:
+@pytest.mark.parametrize('requests', [1, 5])
+def test_client_that_hangs_up_costs_one_line_at_once(
+    requests: int, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', LONG, '--max-delay', LONG)
+    with connect(server.url) as client:
+        client.sendall(ask('br') * requests)
+    (request,) = server.first_requests(1)
+    assert request['status'] == 499
+    assert request['delay'] == request['end'] - request['start'] < LONG / 2
+    wait_until(server.lines)
+    time.sleep(0.1)
+    assert server.lines() == [f'BR  {request["delay"]:.3f}s  client gone']
+
+
+def test_pipelined_requests_are_delayed_one_by_one(start_server: StartServer) -> None:
     server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
     with connect(server.url) as client:
-        client.sendall(ask('br') * 5)  # the first answer is refused, and the next meets that
-    wait_until(lambda: any('BR' not in line for line in server.lines()))
-    assert httpx.get(server.url + path('cn')).content == image('cn')
-    assert sum(not line.startswith(('BR', 'CN')) for line in server.lines()) == 1
+        client.sendall(ask('br') * 3)
+        requests = server.first_requests(3)
+    assert all(request['end'] - request['start'] >= 0.1 for request in requests)
+    assert {request['status'] for request in requests} == {200}
 
 
 def test_silent_clients_keep_nobody_waiting(fast_server: Server) -> None:
@@ -222,10 +328,18 @@ def test_silent_clients_keep_nobody_waiting(fast_server: Server) -> None:
         '/a%00b',
         '/%ff%fe',
         '/' + 'a' * 5000,
+        '/.env',
+        '/%2eenv',
+        '/x/../.env',
+        '/env',
+        '/.page',
+        '/sub/.hidden/',
+        '/sub/.hidden/file',
+        '/sub/%2Ehidden/file',
     ],
     ids=lambda target: target[:20],
 )
-def test_nothing_outside_the_directory_is_served(
+def test_nothing_outside_the_directory_or_hidden_is_served(
     target: str, site: Path, start_server: StartServer
 ) -> None:
     server = start_server('--directory', site, '--max-delay', 0)
@@ -238,6 +352,17 @@ def test_nothing_outside_the_directory_is_served(
             answers += received
     assert answers.startswith(b'HTTP/1.1 404')
     assert b'SECRET' not in answers
+
+
+def test_list_of_a_directory_leaves_out_hidden_names(site: Path, start_server: StartServer) -> None:
+    (site / 'sub/a&b').mkdir()
+    (site / 'sub/c<d').touch()
+    server = start_server('--directory', site, '--max-delay', 0)
+    response = httpx.get(server.url.replace('/flags', '/sub/'))
+    assert re.findall('<li>.*</li>', response.text) == [
+        '<li><a href="a%26b/">a&amp;b/</a></li>',
+        '<li><a href="c%3Cd">c&lt;d</a></li>',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -280,8 +405,9 @@ def test_signals_end_it_at_once_with_status_0(
         client.sendall(ask('br'))
     time.sleep(0.1)
     server.send_signal(signum)
-    assert server.communicate(timeout=LONG / 2) == ('', '')
-    assert server.returncode == 0
+    output, errors = server.communicate(timeout=LONG / 2)
+    assert output.count('\n') <= 1  # where to watch the requests
+    assert (server.returncode, errors) == (0, '')
     for client in clients:
         client.close()
 
@@ -346,6 +472,35 @@ def test_connections_are_kept_alive_without_stderr() -> None:
     assert len(ports) == 1
 
 
+def test_flag_is_unavailable_not_missing_without_file_descriptors(tmp_path: Path) -> None:
+    args = command('slow_server.py', 0, '--min-delay', 0.5, '--max-delay', 0.5)
+    few_files = ['sh', '-c', 'ulimit -n 40; exec "$@"', 'sh', *args]
+    with (tmp_path / 'err').open('w') as stderr, started(few_files, stderr=stderr) as server:
+        url = greeting(server)
+        clients = [connect(url) for _ in range(60)]
+        answers = []
+        for _ in range(2):
+            clients[0].sendall(ask('br'))
+            answers.append(clients[0].recv(65536)[:12])
+        for client in clients[1:]:
+            client.close()
+        wait_until(lambda: httpx.get(url + path('br')).status_code == 200)
+        clients[0].close()
+    assert answers == [b'HTTP/1.1 503'] * 2
+    assert (tmp_path / 'err').read_text().startswith('BR  0.500s  503\n')
+
+
+def test_limit_of_open_files_is_raised() -> None:
+    args = command('slow_server.py', 0, '--max-delay', 0)
+    few_files = ['sh', '-c', 'ulimit -Sn 40; exec "$@"', 'sh', *args]
+    with started(few_files) as server:
+        url = greeting(server)
+        clients = [connect(url) for _ in range(60)]
+        assert httpx.get(url + path('br')).content == image('br')
+        for client in clients:
+            client.close()
+
+
 def test_greeting_that_nobody_reads_does_not_matter(free_port: int) -> None:
     args = command('slow_server.py', free_port, '--max-delay', 0)
     pipe = subprocess.PIPE
@@ -373,6 +528,19 @@ def test_end_of_standard_input_ends_it_on_request() -> None:
             assert server.wait(timeout=PATIENCE) == 0
         finally:
             server.kill()
+
+
+@pytest.mark.parametrize('closed', ['<&-', '>&-', '2>&-', '<&- >&- 2>&-'])
+def test_closed_standard_streams_do_not_matter(closed: str) -> None:
+    args = command('slow_server.py', 0, '--until-eof')
+    run = subprocess.run(
+        ['sh', '-c', f'exec "$@" {closed}', 'sh', *args],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (run.returncode, run.stderr) == (0, '')
 
 
 def test_log_stays_whole_with_many_clients(fast_server: Server) -> None:
