@@ -196,9 +196,12 @@ def test_script_that_is_stopped_has_no_time(start_script: StartScript) -> None:
     assert '(exit status 143)' in stderr
 
 
-def scripts_of(process: subprocess.Popen[str]) -> list[int]:
-    """Return the ids of the processes that a script has started in its session."""
-    return [pid for pid in members(process.pid) if pid != process.pid]
+def scripts_of(process: subprocess.Popen[str], words: str = '') -> list[int]:
+    """Return the ids of the processes in a script's session that it has started with words."""
+    listing = subprocess.run(['ps', '-eo', 'sid=,pid=,args='], capture_output=True, text=True)
+    rows = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
+    of_session = [(int(pid), args) for sid, pid, args in rows if int(sid) == process.pid]
+    return [pid for pid, args in of_session if pid != process.pid and words in args]
 
 
 @pytest.mark.parametrize('to_group', [True, False])
@@ -221,14 +224,15 @@ def test_signal_ends_scripts_and_reports_what_is_complete(
     wait_until(lambda: not running_here())
 
 
-def test_computing_threads_end_on_sigterm() -> None:
-    with cpu_script('compare.py', 'primes', 2, numbers=[2] + [LARGE] * 20) as process:
-        wait_until(lambda: len(members(process.pid)) > 1)
+def test_threads_that_compute_do_not_hold_up_the_report() -> None:
+    with cpu_script('compare.py', 'primes', 2, numbers=[LARGE] * 2) as process:
+        wait_until(lambda: scripts_of(process, '-x thread'), PATIENCE)
         time.sleep(1)
         process.terminate()
-        _, stderr = process.communicate(timeout=PATIENCE)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
         assert not members(process.pid)
     assert (process.returncode, stderr) == (143, 'compare.py: interrupted\n')
+    assert list(rows(stdout)) == ['script', 'serial', 'process']
 
 
 def test_interrupted_comparison_leaves_files_as_they_were(start_script: StartScript) -> None:
