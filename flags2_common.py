@@ -12,14 +12,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 
 from tqdm import tqdm
 
-from flags import DEST_DIR, POP20_CC, save_flag
+import flags
+from flags import DEST_DIR, POP20_CC
 from support import clients, interrupts, servers
-from support.console import complain, fail, good_end, plural
+from support.console import complain, fail, good_end, is_out_of_resources, plural, reason
 from support.servers import SERVERS
 
 __all__ = [
@@ -37,6 +39,7 @@ DEFAULT_SERVER = 'LOCAL'
 COUNTRY_CODES_FILE = Path(__file__).resolve().with_name('country_codes.txt')
 MAX_LISTED = 10  # the report names more codes than this by the first and the last
 MAX_REMOTE_REQ = 30  # that site belongs to somebody
+OTHER_FILES = 40  # that a script has open
 A_Z = string.ascii_uppercase
 
 
@@ -50,6 +53,7 @@ class DownloadStatus(Enum):
 
 Downloader = Callable[[list[str], str, bool, int], Counter[DownloadStatus]]
 
+_saved: list[str] = []
 _errors: list[str] = []
 
 
@@ -64,19 +68,21 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         make_dest_dir()
         clients.prepare(base_url)
         tqdm.set_lock(threading.RLock())  # the default one serves processes too
-        actual_req = gentle_to_remote(actual_req, base_url)
+        actual_req = limited(actual_req, base_url)
         initial_report(cc_list, actual_req, args.server, base_url)
         t0 = time.perf_counter()
         try:
             counter = download_many(cc_list, base_url, args.verbose, actual_req)
-        except BaseException:
+        except BaseException as exc:
+            counter = Counter({DownloadStatus.OK: len(_saved)})
             if not interrupts.stop_signal:
-                raise
-            counter = Counter()
+                if not is_out_of_resources(exc):
+                    raise
+                _errors.insert(0, reason(exc))
         if _errors and not args.verbose:
             complain(_errors[0])
         final_report(cc_list, counter, t0)
-    if counter[DownloadStatus.ERROR]:
+    if _errors:
         sys.exit(1)
 
 
@@ -87,12 +93,34 @@ def make_dest_dir() -> None:
         fail(f'cannot write to {DEST_DIR}')
 
 
-def gentle_to_remote(actual_req: int, base_url: str) -> int:
+def limited(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
     if servers.is_remote(base_url) and actual_req > MAX_REMOTE_REQ:
         complain(f'no more than {MAX_REMOTE_REQ} requests at a time, as that site is public')
         return MAX_REMOTE_REQ
-    return actual_req
+    most = (most_open_files() - OTHER_FILES) // 2  # a connection, and a flag
+    if actual_req > most:
+        complain(f'no more than {most} requests at a time, as more files cannot be open')
+    return min(actual_req, most)
+
+
+def most_open_files() -> int:
+    """Return how many files may be open, having asked for as many as possible."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return sys.maxsize
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems refuse what they call unlimited
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+def save_flag(img: bytes, filename: str) -> None:
+    """Do what the function in flags.py does, and remember it in case a count is lost."""
+    flags.save_flag(img, filename)
+    _saved.append(filename)
 
 
 def note_error(cc: str, error_msg: str) -> None:
@@ -156,11 +184,13 @@ def positive(text: str) -> int:
 def expand_cc_args(every_cc: bool, all_cc: bool, cc_args: list[str], limit: int) -> list[str]:
     """Return the first codes, in alphabetical order, of those that the arguments stand for.
 
-    Raise ValueError for an argument that is neither a letter nor two.
+    Raise ValueError for an argument that is neither a letter nor two, or beside -a or -e.
 
     >>> expand_cc_args(False, False, ['us', 'b', 'us'], 3)
     ['BA', 'BB', 'BC']
     """
+    if cc_args and (every_cc or all_cc):
+        raise ValueError('codes do not go together with -a or -e')
     if every_cc:
         codes = {cc for letter in A_Z for cc in expand_cc(letter)}
     elif all_cc:

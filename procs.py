@@ -17,7 +17,6 @@ lost workers takes most of the script: a ProcessPoolExecutor does that unseen.
 from __future__ import annotations  # queues cannot be subscripted when this runs
 
 import argparse
-import multiprocessing
 import os
 from multiprocessing.queues import Queue, SimpleQueue
 from queue import Empty
@@ -26,7 +25,7 @@ from time import perf_counter
 from primes import NUMBERS
 from proc_pool import PrimeResult, check
 from support.console import good_end, plural
-from support.executors import Process, add_workers_argument
+from support.executors import Process, add_workers_argument, quiet_processes
 
 PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
 
@@ -91,8 +90,9 @@ def main() -> None:
             flush=True,
         )
         t0 = perf_counter()
-        jobs: SimpleQueue[int] = multiprocessing.SimpleQueue()
-        results: Queue[PrimeResult] = multiprocessing.Queue()
+        context = quiet_processes()
+        jobs: SimpleQueue[int] = context.SimpleQueue()
+        results: Queue[PrimeResult] = context.Queue()
         checks = report(results, start_jobs(workers, jobs, results))
         elapsed = perf_counter() - t0
         print(f'{plural(checks, "check")} in {elapsed:.2f}s')

@@ -14,17 +14,16 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache, partial
-from typing import Any
+from typing import Any, Self
 
 import httpcore
 import httpx
 
 from support import interrupts
-from support.console import fail, printable, reason, script_name
+from support.console import fail, printable, reason, script_name, system_error
 
 DEADLINE = 10.0  # seconds for one response, which may come byte by byte
 MAX_SIZE = 10_000_000  # bytes
@@ -33,20 +32,45 @@ _clients = threading.local()  # of each thread
 
 
 class Attempt:
-    """One GET on its way through httpx, as seen from the network streams below."""
+    """Context manager: a GET on its way through httpx, as the network streams below see it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, is_last: bool) -> None:
         """Begin now."""
         self.request = httpx.Request('GET', url)
+        self.is_last = is_last
         self.deadline = time.monotonic() + DEADLINE
-        self.connects = False  # or uses an open connection
+        self.peer = ''  # to connect to, unless a connection is open
         self.received = 0  # bytes
+
+    def __enter__(self) -> Self:
+        """Let the streams know."""
         _attempt.set(self)
+        return self
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _traceback: object) -> bool:
+        """Raise httpx.HTTPError for whatever httpx raises, unless a new attempt may succeed.
+
+        That is if the server may have closed the connection before it got the request:
+        https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
+        """
+        if not isinstance(exc, Exception) or isinstance(exc, httpx.HTTPStatusError):
+            return False
+        is_new = self.is_last or self.peer or self.received or interrupts.stop_signal
+        if isinstance(exc, httpx.NetworkError | httpx.RemoteProtocolError) and not is_new:
+            return True
+        words = system_error(exc) or str(exc) or 'timed out'  # httpx is silent on nothing else
+        if isinstance(exc, httpx.ConnectError) and self.peer != self.request.url.host:
+            words += f' by {self.peer}'  # a proxy
+        if isinstance(exc, httpx.RequestError):
+            exc.args = (words,)  # all that processes pass on
+            return False
+        kind = httpx.ReadTimeout if isinstance(exc, TimeoutError) else httpx.ConnectError
+        raise kind(words, request=self.request) from exc
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """Learn of connections and headers: https://www.encode.io/httpcore/extensions/#trace."""
         if event.endswith('connect_tcp.started'):
-            self.connects = True
+            self.peer = info['host']
         elif event.endswith(('connect_tcp.complete', 'start_tls.complete')):
             stream = info['return_value']
             if isinstance(stream, httpcore.NetworkStream):
@@ -69,13 +93,6 @@ class Attempt:
         if self.received > MAX_SIZE:
             raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes', request=self.request)
         return data
-
-    def may_be_repeated(self) -> bool:
-        """Tell whether the server may have closed the connection before the request arrived.
-
-        https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
-        """
-        return not (self.connects or self.received or interrupts.stop_signal)
 
 
 _attempt: ContextVar[Attempt] = ContextVar('_attempt')
@@ -104,20 +121,13 @@ def get(url: str, **options: Any) -> httpx.Response:
     Raise httpx.HTTPError if there is no complete response in time, and KeyboardInterrupt if
     the program has to stop.
     """
-    with http_errors_only(url):
-        try:
-            return _get(url, options)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
-            if not _attempt.get().may_be_repeated():
-                raise
-        return _get(url, options)
-
-
-def _get(url: str, options: dict[str, Any]) -> httpx.Response:
     interrupts.check()
-    trace = Attempt(url).trace
+    client = _client(url)
     try:
-        return with_content(_client(url).get(url, **options, extensions={'trace': trace}))
+        for is_last in (False, True):
+            with Attempt(url, is_last) as attempt:
+                return with_content(client.get(url, **options, extensions={'trace': attempt.trace}))
+        raise AssertionError('the last attempt returns or raises')
     finally:
         interrupts.check()  # it may have been broken off
 
@@ -131,15 +141,6 @@ class AsyncClient(httpx.AsyncClient):
 
     async def get(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Raise what `get` does, but asyncio.CancelledError if the program has to stop."""
-        with http_errors_only(str(url)):
-            try:
-                return await self._get(str(url), options)
-            except (httpx.NetworkError, httpx.RemoteProtocolError):
-                if not _attempt.get().may_be_repeated():
-                    raise
-            return await self._get(str(url), options)
-
-    async def _get(self, url: str, options: dict[str, Any]) -> httpx.Response:
         import asyncio  # scripts without coroutines do not need it
 
         task = asyncio.current_task()
@@ -147,9 +148,12 @@ class AsyncClient(httpx.AsyncClient):
             raise asyncio.CancelledError
         interrupts.break_off[task] = cancel
         try:
-            async with asyncio.timeout(DEADLINE):
-                trace = Attempt(url).async_trace
-                return with_content(await super().get(url, **options, extensions={'trace': trace}))
+            for is_last in (False, True):
+                with Attempt(str(url), is_last) as attempt:
+                    options['extensions'] = {'trace': attempt.async_trace}
+                    async with asyncio.timeout(DEADLINE):
+                        return with_content(await super().get(url, **options))
+            raise AssertionError('the last attempt returns or raises')
         finally:
             interrupts.break_off.pop(task, None)
 
@@ -157,22 +161,6 @@ class AsyncClient(httpx.AsyncClient):
 def cancel(task: Any) -> None:
     """Cancel a task of another thread's event loop."""
     task.get_loop().call_soon_threadsafe(task.cancel)
-
-
-@contextmanager
-def http_errors_only(url: str) -> Iterator[None]:
-    """Context manager: raise httpx.HTTPError for whatever httpx lets through."""
-    try:
-        yield
-    except httpx.TimeoutException as exc:
-        exc.args = ('timed out',)  # often it says nothing
-        raise
-    except httpx.HTTPError:
-        raise
-    except TimeoutError as exc:
-        raise httpx.ReadTimeout('timed out', request=httpx.Request('GET', url)) from exc
-    except Exception as exc:  # a redirect to no host, a proxy with no port
-        raise httpx.ConnectError(str(exc), request=httpx.Request('GET', url)) from exc
 
 
 def with_content(response: httpx.Response) -> httpx.Response:
@@ -184,9 +172,9 @@ def with_content(response: httpx.Response) -> httpx.Response:
 
 def _client(url: str) -> httpx.Client:
     """Return the calling thread's client for a host; it is closed after the thread has ended."""
-    clients = vars(_clients)
     origin = '/'.join(url.split('/', 3)[:3])
     key = f'{os.getpid()} {origin}'  # a forked process must not use its parent's connection
+    clients = vars(_clients)
     if key not in clients:
         clients[key] = httpx.Client(**client_options(url))
         weakref.finalize(threading.current_thread(), clients[key].close)
@@ -197,11 +185,11 @@ def _client(url: str) -> httpx.Client:
 
 def client_options(url: str) -> dict[str, Any]:
     """Return the arguments for a client of a URL's host."""
-    host = httpx.URL(url).host
-    plain = is_loopback(host) and url.startswith('http:')
+    origin = httpx.URL(url)
+    plain = is_loopback(origin.host) and origin.scheme == 'http'
     return {
         'verify': ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else tls_context(),
-        'trust_env': not is_loopback(host),  # it may name a proxy
+        'trust_env': not is_loopback(origin.host),  # it may name a proxy
         'headers': {
             'Accept-Encoding': 'identity',
             'User-Agent': f'{script_name()} (httpx/{httpx.__version__})',
@@ -213,6 +201,12 @@ def client_options(url: str) -> dict[str, Any]:
 def tls_context() -> ssl.SSLContext:
     """Return the TLS context of this process, made when it is first needed."""
     return httpx.create_ssl_context()
+
+
+def reduce_status_error(exc: httpx.HTTPStatusError) -> tuple[Any, ...]:
+    """Let errors pass from process to process: by default pickle forgets their keywords."""
+    rebuild = partial(httpx.HTTPStatusError, request=exc.request, response=exc.response)
+    return rebuild, (str(exc),)
 
 
 def is_loopback(host: str) -> bool:
@@ -232,18 +226,14 @@ def prepare(base_url: str) -> None:
     """Load what httpx puts off until it needs it, so that it is not part of the timing."""
     try:
         _client(base_url)
+    except OSError as exc:
+        fail(f'SSL_CERT_FILE: {reason(exc)}: {os.environ.get("SSL_CERT_FILE")}')
     except (httpx.InvalidURL, ImportError, ValueError) as exc:
         fail(f'proxy: {reason(exc)}')
     if 'asyncio' in sys.modules:
         import anyio
 
         anyio.run(anyio.sleep, 0)
-
-
-def reduce_status_error(exc: httpx.HTTPStatusError) -> tuple[Any, ...]:
-    """Let errors pass from process to process: by default pickle forgets their keywords."""
-    rebuild = partial(httpx.HTTPStatusError, request=exc.request, response=exc.response)
-    return rebuild, (str(exc),)
 
 
 def status(response: httpx.Response) -> str:
@@ -258,6 +248,5 @@ def describe(exc: Exception) -> str:
         return describe(exc.exceptions[0])
     if isinstance(exc, httpx.HTTPStatusError):
         return f'HTTP error {status(exc.response)}: {exc.request.url}'
-    if isinstance(exc, httpx.RequestError):
-        return f'{reason(exc)}: {exc.request.url}'
-    return reason(exc)
+    place = f': {exc.request.url}' if isinstance(exc, httpx.RequestError) else ''
+    return reason(exc) + place

@@ -48,8 +48,13 @@ def explain(exc: BaseException) -> None:
         sys.exit(128 + interrupts.SIGPIPE)
     if isinstance(exc, BrokenExecutor):
         fail('a worker died before its work was done')
-    if isinstance(exc, OSError | ExceptionGroup):
+    if isinstance(exc, ExceptionGroup) or is_out_of_resources(exc):
         fail(reason(exc))
+
+
+def is_out_of_resources(exc: BaseException) -> bool:
+    """Tell whether exc is about memory, threads, processes or files that are not to be had."""
+    return isinstance(exc, MemoryError | OSError) or str(exc) == "can't start new thread"
 
 
 def discard_unwritable_output() -> None:
@@ -67,8 +72,10 @@ def script_name() -> str:
 
 def note(line: str) -> None:
     """Print a line on stderr, if anything can be printed there."""
-    with suppress(OSError):
+    try:
         print(line, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = io.StringIO()  # otherwise what is left would fail again at exit
 
 
 def complain(message: str) -> None:

@@ -9,10 +9,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from support import interrupts
-from support.console import fail
+from support.console import fail, is_out_of_resources
 
 T = TypeVar('T')
 
@@ -27,25 +29,39 @@ NOUNS = {
 
 
 class Process(multiprocessing.Process):
-    """A process that leaves Ctrl-C to its parent, and ends with it."""
+    """A process that leaves signals of the terminal to its parent, and ends with it."""
 
     def start(self) -> None:
-        """Start with SIGINT blocked, as it may arrive before `run` is called."""
-        if sys.platform == 'win32':
-            return super().start()
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        """Start in such a way that no signal can arrive before `run` is called."""
+        self.daemon = True  # the script must not wait for it
+        with terminal_signals_blocked():
+            super().start()
 
     def run(self) -> None:
         """Do the work until the parent sends SIGTERM, or ends without a word."""
         interrupts.handle_signals('')
         for number in set(interrupts.SIGNALS) - {signal.SIGTERM}:
             signal.signal(number, signal.SIG_IGN)
-        threading.Thread(target=end_with_parent, daemon=True).start()
-        super().run()
+        try:
+            threading.Thread(target=end_with_parent, daemon=True).start()
+            super().run()
+        except (MemoryError, OSError, RuntimeError) as exc:
+            if not is_out_of_resources(exc):
+                raise
+            sys.exit(1)  # which the parent will tell
+
+
+@contextmanager
+def terminal_signals_blocked() -> Iterator[None]:
+    """Context manager: let processes that start in the block inherit a mask of signals."""
+    if sys.platform == 'win32':
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def end_with_parent() -> None:
@@ -59,6 +75,9 @@ def quiet_processes() -> Any:
     """Return the default context of multiprocessing, but with the processes from above."""
     context: Any = copy.copy(multiprocessing.get_context())
     context.Process = Process
+    if context.get_start_method() != 'fork' and sys.platform != 'win32':
+        with terminal_signals_blocked():
+            resource_tracker.ensure_running()  # it outlives them, to clean up
     return context
 
 

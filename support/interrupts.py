@@ -57,11 +57,14 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     stop_signal = number
     threading.excepthook = lambda _: None  # what threads raise from now on is no news
     busy = bool(break_off or multiprocessing.active_children())
-    _thread.start_new_thread(_wind_down, ())  # threading's own locks may be taken just now
+    try:
+        _thread.start_new_thread(_wind_down, ())  # threading's own locks may be taken just now
+    except RuntimeError:  # no more threads: nothing can be broken off
+        os._exit(128 + number)
     while frame and not busy:
         busy = frame.f_globals.get('__name__', '').startswith(FRAGILE)
         frame = frame.f_back
-    if not busy:
+    if not busy and number != SIGPIPE:
         raise KeyboardInterrupt
 
 

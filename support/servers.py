@@ -20,6 +20,8 @@ SERVERS = {
     'ERROR': 'http://localhost:8002/flags',
 }
 
+LABELS = ', '.join(sorted(SERVERS))
+
 # How slow_server.py has to be started to answer as the label promises
 OPTIONS = {
     'LOCAL': ['--max-delay=0'],
@@ -44,8 +46,7 @@ def server_name(text: str) -> str:
         return text.upper()
     if is_base_url(text):
         return text.rstrip('/')
-    labels = ', '.join(sorted(SERVERS))
-    raise argparse.ArgumentTypeError(f'{text!r} is neither one of {labels} nor a base URL')
+    raise argparse.ArgumentTypeError(f'neither one of {LABELS}, nor a URL without a password')
 
 
 def is_base_url(text: str) -> bool:
@@ -57,12 +58,12 @@ def is_base_url(text: str) -> bool:
         return False
     valid_port = url.port is None or 0 < url.port <= MAX_PORT
     extensible = not {'?', '#'} & set(text)  # the rest of the path goes to its end
-    return url.scheme in ('http', 'https') and bool(url.host) and valid_port and extensible
+    plain = extensible and not url.userinfo
+    return url.scheme in ('http', 'https') and bool(url.host) and valid_port and plain
 
 
 def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
     """Let the user choose a server by -s or --server."""
-    labels = ', '.join(sorted(SERVERS))
     shown_default = f' (default={default})' if default else ''
     parser.add_argument(
         '-s',
@@ -70,7 +71,7 @@ def add_server_option(parser: argparse._ActionsContainer, default: str | None) -
         metavar='LABEL',
         type=server_name,
         default=default,
-        help=f'Server to hit; one of {labels}{shown_default}; case-insensitive',
+        help=f'Server to hit; one of {LABELS}{shown_default}; case-insensitive; or a base URL',
     )
 
 
