@@ -28,7 +28,8 @@ from tqdm import tqdm
 import flags2_common
 import slow_server
 from comparing.files import writable_file, write_file
-from comparing.report import markdown, report, rows, without_credentials
+from comparing.page import html_page
+from comparing.report import markdown, report, rows
 from comparing.runs import Entry, RunError, run_script
 from support import interrupts, servers
 from support.console import complain, fail, good_end
@@ -40,6 +41,7 @@ FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 GRACE = 1.4  # seconds from a signal to the end: scripts take up to half of it, then comes a report
 PICTURES = ('.png', '.svg')
+TEMPLATE = Path(__file__).resolve().parent / 'comparing/watch.html'
 
 
 def main() -> None:
@@ -98,7 +100,7 @@ def measure(
             try:
                 entry.runs.append(run_script([*entry.command, *server_args], log, stop))
             except RunError as exc:
-                entry.failure = without_credentials(str(exc))
+                entry.failure = str(exc)
 
 
 def show(args: argparse.Namespace, entries: list[Entry]) -> None:
@@ -121,10 +123,25 @@ def save(args: argparse.Namespace, entries: list[Entry]) -> None:
         write_file(args.markdown, markdown(rows(entries)).encode())
     if args.json:
         write_file(args.json, json.dumps(facts(entries), indent=2).encode())
+    if args.html:
+        template = TEMPLATE.read_text('utf-8')
+        write_file(args.html, html_page(template, last_runs(entries)).encode())
     if args.plot:
         from comparing.plots import picture
 
         write_file(args.plot, picture(entries, args.plot.suffix))
+
+
+def last_runs(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Return the requests of each script's last run, as the page takes them."""
+    return [
+        {
+            'label': f'{entry.name}: {entry.runs[-1].elapsed:.2f} s',
+            'requests': [request._asdict() for request in entry.runs[-1].requests],
+        }
+        for entry in entries
+        if entry.has_requests
+    ]
 
 
 def facts(entries: list[Entry]) -> dict[str, Any]:
@@ -133,14 +150,9 @@ def facts(entries: list[Entry]) -> dict[str, Any]:
         'python': platform.python_version(),
         'httpx': httpx.__version__,
         'platform': platform.platform(),
-        'options': shown(sys.argv[1:]),
-        'scripts': [asdict(entry) | {'command': shown(entry.command)} for entry in entries],
+        'options': sys.argv[1:],
+        'scripts': [asdict(entry) for entry in entries],
     }
-
-
-def shown(args: list[str]) -> list[str]:
-    """Return arguments without what is between a server and whoever uses it."""
-    return [without_credentials(arg) for arg in args]
 
 
 def process_args() -> argparse.Namespace:
@@ -151,7 +163,7 @@ def process_args() -> argparse.Namespace:
     parser = argument_parser()
     args, others = parser.parse_known_args(argv)
     if others and args.entries_for is not flags2_entries:
-        parser.error(f'unrecognized arguments: {" ".join(shown(others))}')
+        parser.error(f'unrecognized arguments: {" ".join(others)}')
     if args.plot and args.plot.suffix not in PICTURES:
         parser.error(f'a plot is written as one of {", ".join(PICTURES)}, not as {args.plot}')
     if args.delay and args.delay[0] > args.delay[1]:
@@ -195,6 +207,7 @@ def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
     add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
     add('--timeline', action='store_true', help='show each request of the last runs')
     add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
+    add('--html', metavar='FILE', type=writable_file, help='write a page with all requests')
     add('--json', metavar='FILE', type=writable_file, help='write all measures')
     add('--markdown', metavar='FILE', type=writable_file, help='write the table')
 

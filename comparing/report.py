@@ -3,7 +3,6 @@
 import itertools
 import math
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -190,12 +189,3 @@ def colored(text: str, entry: Entry, entries: list[Entry]) -> str:
     variants = list(dict.fromkeys(each.variant for each in entries))
     color = COLORS[variants.index(entry.variant) % len(COLORS)]
     return f'\033[{color}m{text}{RESET}'
-
-
-def without_credentials(text: str) -> str:
-    """Return text with the name and the password of each URL hidden.
-
-    >>> without_credentials('http://user:secret@localhost/flags')
-    'http://***@localhost/flags'
-    """
-    return re.sub(r'//[^/\n]*@', '//***@', text)

@@ -35,6 +35,8 @@ class Request(NamedTuple):
     start: float
     end: float
     delay: float
+    status: int = 200
+    lane: int = 0  # the client's port, as it stands for a connection
 
 
 @dataclass
@@ -184,7 +186,12 @@ def read_log(server_log: Path, position: int) -> list[Request]:
     begin = min((entry['start'] for entry in entries), default=0)
     return [
         Request(
-            flag_code(entry['path']), entry['start'] - begin, entry['end'] - begin, entry['delay']
+            flag_code(entry['path']),
+            entry['start'] - begin,
+            entry['end'] - begin,
+            entry['delay'],
+            entry['status'],
+            entry['client_port'],
         )
         for entry in entries
     ]

@@ -393,14 +393,16 @@ def test_files_are_written_although_nobody_reads_the_table(start_script: StartSc
     assert json.loads(Path('c.json').read_text())['scripts']
 
 
-def test_passwords_are_kept_secret(run_script: RunScript) -> None:
-    with misbehaving('answers 404') as server:
-        url = server.url.replace('//', '//user:secret@')
-        run = run_script('compare.py', '-n', 1, '--json', 'c.json', '-s', url)
-    written = run.stdout + run.stderr + Path('c.json').read_text()
-    assert '//***@127.0.0.1' in written
-    assert 'secret' not in written
-    assert 'secret' not in run_script('compare.py', url).stderr
+def test_html_is_a_page_with_all_requests_that_needs_no_server(run_script: RunScript) -> None:
+    run_script('compare.py', *SHORT, '--html', 'c.html')
+    (data,) = re.findall(r'id="runs">(.*?)</script>', Path('c.html').read_text())
+    runs = json.loads(data)
+    assert [run['label'].partition(': ')[0] for run in runs] == FLAGS
+    assert [len(run['requests']) for run in runs] == [20] * 4
+    lanes = [len({request['lane'] for request in run['requests']}) for run in runs]
+    assert lanes[0] == 1
+    assert lanes[3] == 20
+
 
 
 def test_memory_is_left_out_without_psutil() -> None:

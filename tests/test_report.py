@@ -13,7 +13,6 @@ from comparing.report import (
     rows,
     table,
     timeline,
-    without_credentials,
 )
 from comparing.runs import Entry, Request, Run, limit, most_in_flight
 
@@ -127,9 +126,3 @@ def test_times_that_round_to_nothing_have_no_speed_up() -> None:
     cells = ['flags.py', '0.00', '0.00', '0.00', '-', '-', '1', '-', '-']
     assert rows([entry])[1] == cells
     assert list(bars([entry], 30)) == ['flags.py ▏ 0.00 s']
-
-
-def test_credentials_are_hidden_wherever_a_url_has_some() -> None:
-    hidden = without_credentials('x: http://me:p@ss w/@h/flags, https://token@h and http://h/@')
-    assert hidden == 'x: http://***@ss w/@h/flags, https://***@h and http://h/@'
-    assert without_credentials('http://me:p@ss w@h/flags') == 'http://***@h/flags'
