@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make docs/watch.png and docs/watch-676.png: what the page of slow_server.py shows.
 
-    $ pip install '.[test]'
+    $ pip install '.[browser]'
     $ python3 tools/screenshots.py
 
 It takes Debian's package chromium, or another Chromium that is installed.
