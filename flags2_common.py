@@ -38,6 +38,7 @@ __all__ = [
 DEFAULT_SERVER = 'LOCAL'
 COUNTRY_CODES_FILE = Path(__file__).resolve().with_name('country_codes.txt')
 MAX_LISTED = 10  # the report names more codes than this by the first and the last
+BOOK_SITE = SERVERS['REMOTE'].removesuffix('/data/flags')
 MAX_REMOTE_REQ = 30  # that site belongs to somebody
 OTHER_FILES = 40  # that a script has open
 A_Z = string.ascii_uppercase
@@ -95,7 +96,7 @@ def make_dest_dir() -> None:
 
 def limited(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
-    if servers.is_remote(base_url) and actual_req > MAX_REMOTE_REQ:
+    if base_url.startswith(BOOK_SITE) and actual_req > MAX_REMOTE_REQ:
         complain(f'no more than {MAX_REMOTE_REQ} requests at a time, as that site is public')
         return MAX_REMOTE_REQ
     most = (most_open_files() - OTHER_FILES) // 2  # a connection, and a flag

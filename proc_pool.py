@@ -50,7 +50,7 @@ def main() -> None:
             executor = executors.other_executor(args.executor, workers, args.scheduler)
         actual_workers = executor._max_workers  # type: ignore[attr-defined]
 
-        words = plural(actual_workers, *executors.NOUNS[args.executor])
+        words = plural(actual_workers, executors.NOUNS.get(args.executor, args.executor))
         print(f'Checking {len(NUMBERS)} numbers with {words}:', flush=True)
         numbers = sorted(NUMBERS, reverse=True)
         t0 = perf_counter()
@@ -69,7 +69,7 @@ def process_args() -> argparse.Namespace:
     parser.add_argument(
         '-x',
         '--executor',
-        choices=list(executors.NOUNS),
+        choices=executors.KINDS,
         default='process',
         help='kind of executor (default: %(default)s)',
     )

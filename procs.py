@@ -86,7 +86,7 @@ def main() -> None:
     workers = parser.parse_args().workers or os.cpu_count() or 1
     with good_end():
         print(
-            f'Checking {len(NUMBERS)} numbers with {plural(workers, "process", "processes")}:',
+            f'Checking {len(NUMBERS)} numbers with {plural(workers, "process")}:',
             flush=True,
         )
         t0 = perf_counter()

@@ -31,11 +31,10 @@ MAX_SIZE = 10_000_000  # bytes
 _clients = threading.local()  # of each thread
 
 
-class Attempt:
+class _Attempt:
     """Context manager: a GET on its way through httpx, as the network streams below see it."""
 
     def __init__(self, url: str, is_last: bool) -> None:
-        """Begin now."""
         self.request = httpx.Request('GET', url)
         self.is_last = is_last
         self.deadline = time.monotonic() + DEADLINE
@@ -43,7 +42,6 @@ class Attempt:
         self.received = 0  # bytes
 
     def __enter__(self) -> Self:
-        """Let the streams know."""
         _attempt.set(self)
         return self
 
@@ -74,17 +72,16 @@ class Attempt:
         elif event.endswith(('connect_tcp.complete', 'start_tls.complete')):
             stream = info['return_value']
             if isinstance(stream, httpcore.NetworkStream):
-                stream.read = partial(read, stream.read)  # type: ignore[method-assign]
-                interrupts.break_off[stream.get_extra_info('socket')] = shut_down
+                stream.read = partial(_read, stream.read)  # type: ignore[method-assign]
+                interrupts.break_off[stream.get_extra_info('socket')] = _shut_down
             else:
-                stream.read = partial(async_read, stream.read)
+                stream.read = partial(_async_read, stream.read)
         elif event.endswith('receive_response_headers.complete'):
             encoding = httpx.Headers(info['return_value'][3]).get('content-encoding', 'identity')
             if encoding != 'identity':  # there is no telling how large it will be
                 raise httpx.DecodingError(f'unasked encoding {encoding}', request=self.request)
 
     async def async_trace(self, event: str, info: dict[str, Any]) -> None:
-        """Do the same where httpx wants a coroutine."""
         self.trace(event, info)
 
     def receive(self, data: bytes) -> bytes:
@@ -95,23 +92,22 @@ class Attempt:
         return data
 
 
-_attempt: ContextVar[Attempt] = ContextVar('_attempt')
+_attempt: ContextVar[_Attempt] = ContextVar('_attempt')
 
 
-def read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
+def _read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
     """Do what a network stream's read does, but no later than the attempt's deadline."""
     attempt = _attempt.get()
     left = max(attempt.deadline - time.monotonic(), 0.001)
     return attempt.receive(stream_read(max_bytes, min(timeout or left, left)))
 
 
-async def async_read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
+async def _async_read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
     """Do what a network stream's read does; AsyncClient sees to the deadline."""
     return _attempt.get().receive(await stream_read(max_bytes, timeout))
 
 
-def shut_down(sock: socket.socket) -> None:
-    """Make a read or write in another thread return at once."""
+def _shut_down(sock: socket.socket) -> None:
     socket.socket.shutdown(sock, socket.SHUT_RDWR)  # SSLSocket's would wait for its peer
 
 
@@ -125,8 +121,10 @@ def get(url: str, **options: Any) -> httpx.Response:
     client = _client(url)
     try:
         for is_last in (False, True):
-            with Attempt(url, is_last) as attempt:
-                return with_content(client.get(url, **options, extensions={'trace': attempt.trace}))
+            with _Attempt(url, is_last) as attempt:
+                return _with_content(
+                    client.get(url, **options, extensions={'trace': attempt.trace})
+                )
         raise AssertionError('the last attempt returns or raises')
     finally:
         interrupts.check()  # it may have been broken off
@@ -137,7 +135,7 @@ class AsyncClient(httpx.AsyncClient):
 
     def __init__(self, base_url: str) -> None:
         """Open a client for URLs that begin with base_url."""
-        super().__init__(**client_options(base_url))
+        super().__init__(**_client_options(base_url))
 
     async def get(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Raise what `get` does, but asyncio.CancelledError if the program has to stop."""
@@ -146,24 +144,20 @@ class AsyncClient(httpx.AsyncClient):
         task = asyncio.current_task()
         if interrupts.stop_signal:
             raise asyncio.CancelledError
-        interrupts.break_off[task] = cancel
+        loop = asyncio.get_running_loop()
+        interrupts.break_off[task] = lambda task: loop.call_soon_threadsafe(task.cancel)
         try:
             for is_last in (False, True):
-                with Attempt(str(url), is_last) as attempt:
+                with _Attempt(str(url), is_last) as attempt:
                     options['extensions'] = {'trace': attempt.async_trace}
                     async with asyncio.timeout(DEADLINE):
-                        return with_content(await super().get(url, **options))
+                        return _with_content(await super().get(url, **options))
             raise AssertionError('the last attempt returns or raises')
         finally:
             interrupts.break_off.pop(task, None)
 
 
-def cancel(task: Any) -> None:
-    """Cancel a task of another thread's event loop."""
-    task.get_loop().call_soon_threadsafe(task.cancel)
-
-
-def with_content(response: httpx.Response) -> httpx.Response:
+def _with_content(response: httpx.Response) -> httpx.Response:
     """Return the response; raise httpx.HTTPStatusError if it is a success without content."""
     if response.is_success and not response.content:
         raise httpx.HTTPStatusError('empty', request=response.request, response=response)
@@ -176,19 +170,19 @@ def _client(url: str) -> httpx.Client:
     key = f'{os.getpid()} {origin}'  # a forked process must not use its parent's connection
     clients = vars(_clients)
     if key not in clients:
-        clients[key] = httpx.Client(**client_options(url))
+        clients[key] = httpx.Client(**_client_options(url))
         weakref.finalize(threading.current_thread(), clients[key].close)
-        copyreg.pickle(httpx.HTTPStatusError, reduce_status_error)
+        copyreg.pickle(httpx.HTTPStatusError, _reduce_status_error)
     client: httpx.Client = clients[key]
     return client
 
 
-def client_options(url: str) -> dict[str, Any]:
+def _client_options(url: str) -> dict[str, Any]:
     """Return the arguments for a client of a URL's host."""
     origin = httpx.URL(url)
     plain = is_loopback(origin.host) and origin.scheme == 'http'
     return {
-        'verify': ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else tls_context(),
+        'verify': ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else _tls_context(),
         'trust_env': not is_loopback(origin.host),  # it may name a proxy
         'headers': {
             'Accept-Encoding': 'identity',
@@ -198,23 +192,19 @@ def client_options(url: str) -> dict[str, Any]:
 
 
 @cache
-def tls_context() -> ssl.SSLContext:
+def _tls_context() -> ssl.SSLContext:
     """Return the TLS context of this process, made when it is first needed."""
     return httpx.create_ssl_context()
 
 
-def reduce_status_error(exc: httpx.HTTPStatusError) -> tuple[Any, ...]:
+def _reduce_status_error(exc: httpx.HTTPStatusError) -> tuple[Any, ...]:
     """Let errors pass from process to process: by default pickle forgets their keywords."""
     rebuild = partial(httpx.HTTPStatusError, request=exc.request, response=exc.response)
     return rebuild, (str(exc),)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name or address means this machine.
-
-    >>> is_loopback('localhost'), is_loopback('127.1'), is_loopback('0:0::1')
-    (True, True, True)
-    """
+    """Tell whether a name or address, such as 127.1 or 0:0::1, means this machine."""
     with suppress(OSError):
         return socket.inet_aton(host)[0] == 127
     with suppress(ValueError):

@@ -28,9 +28,16 @@ class DaskExecutor(Executor):
     def __init__(self, workers: int | None, scheduler: str | None) -> None:
         """Connect to the scheduler at an address, or start so many local processes."""
         logging.disable()  # dask would explain every interruption and loss at length
-        self.cluster = None if scheduler else local_cluster(workers or os.cpu_count() or 1)
+        self.cluster = None
         if scheduler:
             asyncio.run(make_contact(scheduler))
+        else:
+            self.cluster = LocalCluster(
+                n_workers=workers or os.cpu_count() or 1,
+                threads_per_worker=1,
+                dashboard_address='127.0.0.1:0',  # only this machine can reach it
+                silence_logs=logging.CRITICAL,
+            )
         self.client = Client(scheduler or self.cluster, timeout=TIMEOUT)
         interrupts.break_off[self.client] = cancel_all
         try:
@@ -55,16 +62,6 @@ class DaskExecutor(Executor):
         self.client.close()
         if self.cluster:
             self.cluster.close()
-
-
-def local_cluster(workers: int) -> LocalCluster:
-    """Start worker processes, and a scheduler that only this machine can reach."""
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        dashboard_address='127.0.0.1:0',
-        silence_logs=logging.CRITICAL,
-    )
 
 
 async def make_contact(scheduler: str) -> None:

@@ -90,13 +90,7 @@ def fail(message: str) -> NoReturn:
 
 
 def reason(exc: BaseException) -> str:
-    """Return one line that says what went wrong.
-
-    >>> reason(FileNotFoundError(2, 'No such file or directory', 'BR.gif'))
-    'No such file or directory: BR.gif'
-    >>> reason(ValueError('not a host'))
-    'not a host (ValueError)'
-    """
+    """Return one line that says what went wrong, such as "Is a directory: BR.gif"."""
     if isinstance(exc, BaseExceptionGroup):
         return reason(exc.exceptions[0])
     text = system_error(exc) or printable(' '.join(str(exc).split()))
@@ -118,21 +112,14 @@ def system_error(exc: BaseException) -> str | None:
 
 
 def printable(text: str) -> str:
-    r"""Return text with control characters escaped, as they could do things to a terminal.
-
-    >>> printable('\x1b[31mred')
-    '\\x1b[31mred'
-    """
+    """Return text with control characters escaped, as they could do things to a terminal."""
     return ''.join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
-def plural(number: int, noun: str, nouns: str = '') -> str:
-    """Return the number with the noun in the right form.
-
-    >>> plural(1, 'flag'), plural(2, 'flag'), plural(2, 'process', 'processes')
-    ('1 flag', '2 flags', '2 processes')
-    """
-    return f'{number} {noun if number == 1 else nouns or noun + "s"}'
+def plural(number: int, noun: str) -> str:
+    """Return the number with the noun in the right form, such as "2 processes"."""
+    ending = 'es' if noun.endswith('s') else 's'
+    return f'{number} {noun}{ending if number != 1 else ""}'
 
 
 def write_whole(path: Path, content: bytes) -> None:

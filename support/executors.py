@@ -14,18 +14,13 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from support import interrupts
-from support.console import fail, is_out_of_resources
+from support.console import fail
 
 T = TypeVar('T')
 
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
-NOUNS = {
-    'process': ('process', 'processes'),
-    'thread': ('thread',),
-    'serial': ('serial executor',),
-    'interpreter': ('interpreter',),
-    'dask': ('dask worker',),
-}
+KINDS = ['process', 'thread', 'serial', 'interpreter', 'dask']
+NOUNS = {'serial': 'serial executor', 'dask': 'dask worker'}  # where it is not the kind's name
 
 
 class Process(multiprocessing.Process):
@@ -45,9 +40,7 @@ class Process(multiprocessing.Process):
         try:
             threading.Thread(target=end_with_parent, daemon=True).start()
             super().run()
-        except (MemoryError, OSError, RuntimeError) as exc:
-            if not is_out_of_resources(exc):
-                raise
+        except (MemoryError, OSError, RuntimeError):  # no more threads, most likely
             sys.exit(1)  # which the parent will tell
 
 
@@ -108,7 +101,7 @@ def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any
 
 def available_kinds() -> list[str]:
     """Return the kinds of executors that this Python has, installed or not."""
-    return [kind for kind in NOUNS if kind != 'interpreter' or sys.version_info >= (3, 14)]
+    return [kind for kind in KINDS if kind != 'interpreter' or sys.version_info >= (3, 14)]
 
 
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:
@@ -122,11 +115,7 @@ def add_workers_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def worker_count(text: str) -> int:
-    """Argparse type: a number of workers.
-
-    >>> worker_count('12')
-    12
-    """
+    """Argparse type: a number of workers."""
     if not (text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
         raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 to {MAX_WORKERS}')
     return int(text)

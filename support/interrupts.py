@@ -70,8 +70,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 def _reader_has_left() -> bool:
     """Tell whether SIGPIPE comes from standard output, not from a socket."""
-    poll = select.poll()
-    poll.register(1, 0)
+    (poll := select.poll()).register(1, 0)
     return sys.stdout is not None and bool(poll.poll(0))
 
 

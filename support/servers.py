@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,31 +35,17 @@ MAX_PORT = 65535
 
 
 def server_name(text: str) -> str:
-    """Argparse type: a label in upper case, or a base URL.
-
-    >>> server_name('delay')
-    'DELAY'
-    >>> server_name('http://localhost:8080/flags/')
-    'http://localhost:8080/flags'
-    """
+    """Argparse type: a label in upper case, or a base URL without the last slash."""
     if text.upper() in SERVERS:
         return text.upper()
-    if is_base_url(text):
-        return text.rstrip('/')
-    raise argparse.ArgumentTypeError(f'neither one of {LABELS}, nor a URL without a password')
-
-
-def is_base_url(text: str) -> bool:
-    """Tell whether text is an http or https URL with a host."""
-    try:
+    with suppress(httpx.InvalidURL, UnicodeError):
         url = httpx.URL(text)
         url.host.encode('idna')  # as the look-up does
-    except (httpx.InvalidURL, UnicodeError):
-        return False
-    valid_port = url.port is None or 0 < url.port <= MAX_PORT
-    extensible = not {'?', '#'} & set(text)  # the rest of the path goes to its end
-    plain = extensible and not url.userinfo
-    return url.scheme in ('http', 'https') and bool(url.host) and valid_port and plain
+        valid_port = url.port is None or 0 < url.port <= MAX_PORT
+        plain = not {'?', '#', '@'} & set(text)  # the rest of the path goes to its end
+        if url.scheme in ('http', 'https') and url.host and valid_port and plain:
+            return text.rstrip('/')
+    raise argparse.ArgumentTypeError(f'neither one of {LABELS}, nor a URL without a password')
 
 
 def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
@@ -75,18 +61,12 @@ def add_server_option(parser: argparse._ActionsContainer, default: str | None) -
     )
 
 
-def is_remote(base_url: str) -> bool:
-    """Tell whether a base URL is on the host of the book's site."""
-    return httpx.URL(base_url).host == httpx.URL(SERVERS['REMOTE']).host
-
-
 @contextmanager
 def running(name: str, *options: str) -> Iterator[str]:
-    """Yield the base URL for a label, or for the URL that name is.
+    """Context manager: yield the base URL for a label, or the URL that name is.
 
     If nothing listens on the label's port, a private server does for as long as the block
-    takes. It gets these options in addition to its label's. End the script if it does not
-    start.
+    takes. It gets these options in addition to its label's.
     """
     base_url = SERVERS.get(name, name)
     if name not in OPTIONS or is_listening(base_url):
@@ -110,10 +90,10 @@ def is_listening(url: str) -> bool:
 
 @contextmanager
 def private_server(*options: str) -> Iterator[str]:
-    """Run slow_server.py on a free port for as long as the block takes; yield its base URL.
+    """Context manager: run slow_server.py on a free port; yield its base URL.
 
     It ends when its standard input does, so it cannot outlive this process, and it does not
-    see this terminal's Ctrl-C. End the script if it does not start.
+    see this terminal's Ctrl-C. If it does not start, the script ends.
     """
     command = [sys.executable, str(SLOW_SERVER), '0', '--until-eof', *options]
     with subprocess.Popen(
