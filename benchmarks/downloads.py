@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""Measure the flags2 scripts against the naive way, and against the limits.
+"""Measure the flags2 scripts against the naive way, against bare httpx, and against the limits.
 
     $ python3 benchmarks/downloads.py
 
-The naive way calls httpx.get for each flag on a pool of 30 threads. Every figure stands
-beside the one it is compared with, from the same minute on the same machine.
+The naive way calls httpx.get for each flag on a pool of 30 threads. Bare httpx has a client per
+worker, and does nothing that a script would do beyond saving flags: it is the floor. Every
+figure stands beside the one it is compared with, from the same minute on the same machine.
 """
 
+import asyncio
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,40 +29,111 @@ import httpx  # noqa: E402
 import flags2_common  # noqa: E402
 from comparing.report import MEGABYTE  # noqa: E402
 from comparing.runs import Run, run_script  # noqa: E402
-from flags import flag_url  # noqa: E402
 from support import servers  # noqa: E402
-from support.clients import TIMEOUT  # noqa: E402
 
 EVERY_CC = flags2_common.expand_cc_args(True, False, [], 676)
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 SCAN = [1, 5, 30, 100, 676]
+WORKERS = 30
+TIMEOUT = 6.1  # seconds
+ROUNDS = 5
+
+
+def run(script: str, *options: object, log: Path | None = None) -> Run:
+    """Run a script with some options."""
+    return run_script([script, *map(str, options)], log, threading.Event())
 
 
 def run_every(script: str, concurrent: int, url: str, log: Path | None = None) -> Run:
-    """Run a script for all possible codes, so many at a time."""
-    return run_script([script, '-e', '-m', str(concurrent), '-s', url], log)
+    """Run a script for all possible codes, this many at a time."""
+    return run(script, '-e', '-m', concurrent, '-s', url, log=log)
 
 
-def naive(url: str) -> float:
-    """Return the seconds that a client per request takes for all codes, on 30 threads."""
+def flag_url(base_url: str, cc: str) -> str:
+    """Return the URL of a flag."""
+    return f'{base_url}/{cc}/{cc}.gif'.lower()
+
+
+def naive(url: str) -> None:
+    """Download all codes with a client per request, on 30 threads."""
 
     def download(cc: str) -> bytes:
         return httpx.get(flag_url(url, cc), follow_redirects=True, timeout=TIMEOUT).content
 
-    start = time.perf_counter()
-    with ThreadPoolExecutor(max_workers=30) as executor:
+    with ThreadPoolExecutor(max_workers=WORKERS) as executor:
         list(executor.map(download, EVERY_CC))
+
+
+def save(cc: str, response: httpx.Response, folder: Path) -> None:
+    """Save what a response brings, if it is a flag."""
+    if response.is_success:
+        (folder / f'{cc}.gif').write_bytes(response.content)
+
+
+def bare_threads(url: str, folder: Path) -> None:
+    """Download all codes with a client per thread."""
+    codes = iter(EVERY_CC)
+    context = httpx.create_ssl_context()
+
+    def work() -> None:
+        with httpx.Client(verify=context, trust_env=False, timeout=TIMEOUT) as client:
+            for cc in codes:
+                save(cc, client.get(flag_url(url, cc), follow_redirects=True), folder)
+
+    with ThreadPoolExecutor(max_workers=WORKERS) as executor:
+        list(executor.map(lambda _: work(), range(WORKERS)))
+
+
+def bare_coroutines(url: str, folder: Path) -> None:
+    """Download all codes with a client per coroutine."""
+    codes = iter(EVERY_CC)
+    context = httpx.create_ssl_context()
+
+    async def work() -> None:
+        async with httpx.AsyncClient(verify=context, trust_env=False, timeout=TIMEOUT) as client:
+            for cc in codes:
+                save(cc, await client.get(flag_url(url, cc), follow_redirects=True), folder)
+
+    async def supervisor() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(work())
+
+    asyncio.run(supervisor())
+
+
+def seconds(download: Callable[..., None], *args: object) -> float:
+    """Return how long a download takes."""
+    start = time.perf_counter()
+    download(*args)
     return time.perf_counter() - start
 
 
 def compare_with_naive(url: str) -> None:
     """Print how many times as fast as the naive way the scripts are."""
-    baseline = naive(url)
+    baseline = seconds(naive, url)
     print('676 codes, no delays             seconds  times as fast')
     print(f'{"naive, 30 threads":30}{baseline:10.2f}')
-    for script, concurrent in [('flags2_sequential.py', 1), *((name, 30) for name in CONCURRENT)]:
+    for script, concurrent in [
+        ('flags2_sequential.py', 1),
+        *((name, WORKERS) for name in CONCURRENT),
+    ]:
         elapsed = run_every(script, concurrent, url).elapsed
         print(f'{script + f" -m {concurrent}":30}{elapsed:10.2f}{baseline / elapsed:15.1f}')
+
+
+def compare_with_bare_httpx(url: str) -> None:
+    """Print how much longer than bare httpx the scripts take, by the medians of some rounds."""
+    print(f'\n676 codes, no delays, 30 at once  script  bare httpx  ratio (medians of {ROUNDS})')
+    for script, bare in zip(CONCURRENT, (bare_threads, bare_coroutines), strict=True):
+        with tempfile.TemporaryDirectory() as folder:
+            seconds(bare, url, Path(folder))  # it has yet to import some modules
+            rounds = [
+                (run_every(script, WORKERS, url).elapsed, seconds(bare, url, Path(folder)))
+                for _ in range(ROUNDS)
+            ]
+        ours, floor = map(statistics.median, zip(*rounds, strict=True))
+        print(f'{script:30}{ours:10.2f}{floor:12.2f}{ours / floor:7.2f}')
 
 
 def scan(url: str) -> None:
@@ -78,7 +154,7 @@ def memory(url: str) -> None:
     print('\nPeak memory in MB               -e -m 676   default')
     for script in CONCURRENT:
         large = run_every(script, 676, url).peak_memory or 0
-        small = run_script([script, '-s', url]).peak_memory or 0
+        small = run(script, '-s', url).peak_memory or 0
         print(f'{script:30}{large / MEGABYTE:11.1f}{small / MEGABYTE:10.1f}')
 
 
@@ -89,9 +165,9 @@ def longest_delay() -> None:
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder, 'log')
             with servers.private_server(f'--log={log}') as url:
-                run = run_every(script, 676, url, log)
-        delay = max(request.delay for request in run.requests)
-        print(f'{script:30}{run.elapsed:10.2f}{delay:15.2f}{run.elapsed / delay:8.2f}')
+                result = run_every(script, 676, url, log)
+        delay = max(request.delay for request in result.requests)
+        print(f'{script:30}{result.elapsed:10.2f}{delay:15.2f}{result.elapsed / delay:8.2f}')
 
 
 def curl(url: str, label: str) -> None:
@@ -131,6 +207,7 @@ def main() -> None:
     with ExitStack() as stack:
         fast = stack.enter_context(servers.private_server('--max-delay=0'))
         compare_with_naive(fast)
+        compare_with_bare_httpx(fast)
         curl(fast, 'no delays')
         scan(fast)
         memory(fast)
