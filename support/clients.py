@@ -24,6 +24,7 @@ import httpx
 
 from support import interrupts
 from support.console import fail, printable, reason, script_name, system_error
+from support.servers import MAX_PORT
 
 DEADLINE = 10.0  # seconds for one response, which may come byte by byte
 MAX_SIZE = 10_000_000  # bytes
@@ -35,7 +36,7 @@ class _Attempt:
     """Context manager: a GET on its way through httpx, as the network streams below see it."""
 
     def __init__(self, url: str, is_last: bool) -> None:
-        self.request = httpx.Request('GET', url)
+        self.url = url
         self.is_last = is_last
         self.deadline = time.monotonic() + DEADLINE
         self.peer = ''  # to connect to, unless a connection is open
@@ -57,18 +58,20 @@ class _Attempt:
         if isinstance(exc, httpx.NetworkError | httpx.RemoteProtocolError) and not is_new:
             return True
         words = system_error(exc) or str(exc) or 'timed out'  # httpx is silent on nothing else
-        if isinstance(exc, httpx.ConnectError) and self.peer != self.request.url.host:
+        if isinstance(exc, httpx.ConnectError) and self.peer != exc.request.url.raw_host.decode():
             words += f' by {self.peer}'  # a proxy
         if isinstance(exc, httpx.RequestError):
-            exc.args = (words,)  # all that processes pass on
+            exc.args, exc.__cause__, exc.__context__ = (words,), None, None  # as processes pass it
             return False
         kind = httpx.ReadTimeout if isinstance(exc, TimeoutError) else httpx.ConnectError
-        raise kind(words, request=self.request) from exc
+        raise kind(words, request=httpx.Request('GET', self.url)) from exc
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """Learn of connections and headers: https://www.encode.io/httpcore/extensions/#trace."""
         if event.endswith('connect_tcp.started'):
             self.peer = info['host']
+            if info['port'] > MAX_PORT:  # which some systems take for another one
+                raise ValueError(f'{self.peer} has no port {info["port"]}')
         elif event.endswith(('connect_tcp.complete', 'start_tls.complete')):
             stream = info['return_value']
             if isinstance(stream, httpcore.NetworkStream):
@@ -79,7 +82,9 @@ class _Attempt:
         elif event.endswith('receive_response_headers.complete'):
             encoding = httpx.Headers(info['return_value'][3]).get('content-encoding', 'identity')
             if encoding != 'identity':  # there is no telling how large it will be
-                raise httpx.DecodingError(f'unasked encoding {encoding}', request=self.request)
+                raise httpx.DecodingError(
+                    f'unasked encoding {encoding}', request=httpx.Request('GET', self.url)
+                )
 
     async def async_trace(self, event: str, info: dict[str, Any]) -> None:
         self.trace(event, info)
@@ -88,7 +93,9 @@ class _Attempt:
         """Count what arrives; raise httpx.DecodingError if it is too much."""
         self.received += len(data)
         if self.received > MAX_SIZE:
-            raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes', request=self.request)
+            raise httpx.DecodingError(
+                f'more than {MAX_SIZE:,} bytes', request=httpx.Request('GET', self.url)
+            )
         return data
 
 
@@ -182,7 +189,7 @@ def _client_options(url: str) -> dict[str, Any]:
     origin = httpx.URL(url)
     plain = is_loopback(origin.host) and origin.scheme == 'http'
     return {
-        'verify': ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else _tls_context(),
+        'verify': _tls_context(plain),
         'trust_env': not is_loopback(origin.host),  # it may name a proxy
         'headers': {
             'Accept-Encoding': 'identity',
@@ -192,9 +199,9 @@ def _client_options(url: str) -> dict[str, Any]:
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
-    """Return the TLS context of this process, made when it is first needed."""
-    return httpx.create_ssl_context()
+def _tls_context(is_unused: bool) -> ssl.SSLContext:
+    """Return the TLS context of this process, or a quick one that trusts no authorities."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_unused else httpx.create_ssl_context()
 
 
 def _reduce_status_error(exc: httpx.HTTPStatusError) -> tuple[Any, ...]:
