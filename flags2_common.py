@@ -10,13 +10,14 @@ import string
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 
-from tqdm import tqdm
+from tqdm import TqdmMonitorWarning, tqdm
 
 import flags
 from flags import DEST_DIR, POP20_CC
@@ -68,6 +69,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     with good_end(), servers.running(args.server) as base_url:
         make_dest_dir()
         clients.prepare(base_url)
+        warnings.simplefilter('ignore', TqdmMonitorWarning)  # a bar does without that thread
         tqdm.set_lock(threading.RLock())  # the default one serves processes too
         actual_req = limited(actual_req, base_url)
         initial_report(cc_list, actual_req, args.server, base_url)

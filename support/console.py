@@ -44,6 +44,8 @@ def good_end() -> Iterator[None]:
 
 def explain(exc: BaseException) -> None:
     """End the script with a line, or none, if exc is no error of the script itself."""
+    if isinstance(exc, RuntimeError) and exc.__context__:
+        exc = exc.__context__  # what could not start cannot be shut down either
     if isinstance(exc, BrokenPipeError):
         sys.exit(128 + interrupts.SIGPIPE)
     if isinstance(exc, BrokenExecutor):

@@ -37,6 +37,8 @@ class Process(multiprocessing.Process):
         interrupts.handle_signals('')
         for number in set(interrupts.SIGNALS) - {signal.SIGTERM}:
             signal.signal(number, signal.SIG_IGN)
+        if sys.platform != 'win32':
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         try:
             threading.Thread(target=end_with_parent, daemon=True).start()
             super().run()
@@ -50,7 +52,8 @@ def terminal_signals_blocked() -> Iterator[None]:
     if sys.platform == 'win32':
         yield
         return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    blocked = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     try:
         yield
     finally:
