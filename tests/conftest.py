@@ -3,10 +3,13 @@
 import json
 import os
 import pty
+import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,10 +44,12 @@ class Server(NamedTuple):
     process: subprocess.Popen[str]
     log: Path
     stderr: Path
+    since: float = 0  # when the test began that uses the server
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return what the server has logged of the requests it has finished."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """Return what the server has logged of the test's requests that it has finished."""
+        requests = map(json.loads, self.log.read_text().splitlines())
+        return [request for request in requests if request['start'] >= self.since]
 
     def first_requests(self, count: int) -> list[dict[str, Any]]:
         """Return so many requests; a response may arrive before the server has logged it."""
@@ -58,9 +64,32 @@ class Server(NamedTuple):
 StartServer = Callable[..., Server]
 
 
-def command(script: str, *args: object) -> list[str]:
-    """Return the command that runs one of the project's scripts."""
-    return [sys.executable, str(ROOT / script), *map(str, args)]
+def command(script: str, *args: object, folder: Path = ROOT, method: str = '') -> list[str]:
+    """Return the command that runs a script of the project, maybe with a process start method."""
+    starter = [ROOT / 'tests/start_method.py', method] if method else []
+    return [sys.executable, *map(str, [*starter, folder / script, *args])]
+
+
+def altered_copy(file: str, old: str, new: str) -> Path:
+    """Return a folder with a copy of the project in which one text of a file is replaced."""
+    copy = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    for folder in ('comparing', 'flags', 'support'):
+        shutil.copytree(ROOT / folder, copy / folder)
+    for script in ROOT.glob('*.py'):
+        shutil.copy2(script, copy)
+    before, found, after = (ROOT / file).read_text().partition(old)
+    assert found
+    (copy / file).write_text(before + new + after)
+    return copy
+
+
+def without(module: str) -> dict[str, str]:
+    """Return an environment in which a module cannot be imported."""
+    shadows = Path('shadows').resolve()
+    shadows.mkdir()
+    (shadows / f'{module}.py').write_text('raise ModuleNotFoundError')
+    others = os.environ.get('PYTHONPATH')
+    return {'PYTHONPATH': f'{shadows}{os.pathsep}{others}' if others else str(shadows)}
 
 
 @contextmanager
@@ -95,7 +124,7 @@ def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
     """Run slow_server.py for as long as the block takes, by default on a free port."""
     args = command('slow_server.py', port, '--log', log, *options)
     errors = log.with_suffix('.err')
-    with errors.open('w') as stderr, started(args, stderr=stderr) as process:
+    with errors.open('w') as stderr, started(args, stderr=stderr, cwd=log.parent) as process:
         assert process.stdout
         yield Server(process.stdout.readline().split()[-1], process, log, errors)
 
@@ -127,10 +156,18 @@ def start_script() -> Iterator[StartScript]:
     """Start a script, which is killed at the end of the test if it still runs."""
     with ExitStack() as stack:
 
-        def start(script: str, *args: object) -> subprocess.Popen[str]:
-            return stack.enter_context(started(command(script, *args)))
+        def start(script: str, *args: object, **options: Any) -> subprocess.Popen[str]:
+            return stack.enter_context(started(command(script, *args, **options)))
 
         yield start
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Return a source of random numbers; a failed test shows the SEED to repeat them with."""
+    seed = int(os.environ.get('SEED', time.time_ns() % 1_000_000))
+    print(f'SEED={seed}')
+    return random.Random(seed)
 
 
 @pytest.fixture
@@ -145,10 +182,17 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         yield start
 
 
+@pytest.fixture(scope='session')
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a server that answers at once until all tests are over."""
+    with serving(tmp_path_factory.mktemp('shared') / 'log', '--max-delay', 0) as server:
+        yield server
+
+
 @pytest.fixture
-def fast_server(start_server: StartServer) -> Server:
-    """Return a server that answers at once."""
-    return start_server('--max-delay', 0)
+def fast_server(shared_server: Server) -> Server:
+    """Return a server that answers at once, and that other tests have used before."""
+    return shared_server._replace(since=time.time())
 
 
 @pytest.fixture
@@ -188,16 +232,25 @@ def flag_files() -> list[str]:
     return sorted(path.name for path in Path('downloaded').iterdir())
 
 
+def processes(belongs: Callable[[psutil.Process], bool]) -> dict[int, str]:
+    """Return the command lines of the processes that belong, by number."""
+    found = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # it has ended meanwhile, or is not ours
+            if belongs(process) and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = ' '.join(process.cmdline())
+    return found
+
+
 def running_here() -> dict[int, str]:
     """Return the command lines of all processes, by number, that work in the current folder."""
-    if not Path('/proc/self/cwd').exists():
-        pytest.skip('this system has no /proc')
-    found = {}
-    for process in Path('/proc').glob('[0-9]*'):
-        with suppress(OSError):  # it has ended meanwhile
-            if (process / 'cwd').readlink() == Path.cwd() and process.name != str(os.getpid()):
-                found[int(process.name)] = (process / 'cmdline').read_text().replace('\0', ' ')
-    return found
+    here = str(Path.cwd())
+    return processes(lambda process: process.cwd() == here and process.pid != os.getpid())
+
+
+def members(session: int) -> dict[int, str]:
+    """Return the command lines of the processes in a session, by number."""
+    return processes(lambda process: os.getsid(process.pid) == session)
 
 
 def wait_until(happens: Callable[[], object], patience: float = 10) -> None:

@@ -1,11 +1,10 @@
-"""Tests of primes.py."""
+"""The numbers, and the way to tell which are prime."""
 
 import math
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT
+from conftest import altered_copy, command, started
+from cpu_tools import cpu_script, output_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,13 +54,12 @@ def test_table_agrees_with_fermat(n: int) -> None:
 
 
 def test_script_checks_and_prints_its_table() -> None:
-    code = 'import primes; del primes.NUMBERS[2:]; primes.main()'
-    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == f'{2:16}  P\n 142702110479723  P\n'
-    assert (done.returncode, done.stderr) == (0, '')
+    with cpu_script('primes.py', numbers=[2, 142702110479723]) as process:
+        assert output_of(process) == [f'{2:16}  P', ' 142702110479723  P']
 
 
 def test_script_fails_if_its_table_is_wrong() -> None:
-    code = 'import primes; primes.PRIMALITY[2] = False; primes.main()'
-    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, '-c: wrong about 2 in PRIMALITY\n')
+    folder = altered_copy('primes.py', '2: True', '2: False')
+    with started(command('primes.py', folder=folder)) as process:
+        assert process.communicate()[1] == 'primes.py: wrong about 2 in PRIMALITY\n'
+    assert process.returncode == 1
