@@ -1,5 +1,8 @@
 """Layouts of tables and bars, as facts and as invariants."""
 
+import re
+
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -10,6 +13,7 @@ from comparing.report import (
     bars,
     binned,
     markdown,
+    report,
     rows,
     table,
     timeline,
@@ -126,3 +130,16 @@ def test_times_that_round_to_nothing_have_no_speed_up() -> None:
     cells = ['flags.py', '0.00', '0.00', '0.00', '-', '-', '1', '-', '-']
     assert rows([entry])[1] == cells
     assert list(bars([entry], 30)) == ['flags.py ▏ 0.00 s']
+
+
+@pytest.mark.parametrize('columns', [1, 2, 3, 20])
+def test_very_narrow_terminal_gets_figures_and_timelines(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('COLUMNS', str(columns))
+    requests = [Request('BR', 0, 1, 1), Request('CN', 1, 2, 1)]
+    entries = [Entry('flags.py', [], runs=[Run(2.0, 10**8, requests)])]
+    lines = list(report(entries, with_timeline=True))
+    assert 'flags.py 2.00 s' in [re.sub(' █+', '', line) for line in lines]
+    assert any(re.fullmatch('BR +█.*', line) for line in lines)
+    assert re.fullmatch(r'0 s *2\.00 s', lines[-1])
