@@ -201,7 +201,7 @@ def argument_parser() -> argparse.ArgumentParser:
 
 
 def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
-    """Let the user choose how many runs there are, so many by default, and what shows them."""
+    """Add the options for the number of runs and for the ways to show them."""
     add = parser.add_argument
     positive = flags2_common.positive
     add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')

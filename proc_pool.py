@@ -22,6 +22,7 @@ from typing import NamedTuple
 from primes import NUMBERS, is_prime
 from support import executors
 from support.console import good_end, plural
+from support.executors import quiet_processes
 
 
 class PrimeResult(NamedTuple):
@@ -45,7 +46,7 @@ def main() -> None:
     workers: int | None = args.workers
     with good_end():
         if args.executor == 'process':
-            executor = futures.ProcessPoolExecutor(workers, executors.quiet_processes())
+            executor = futures.ProcessPoolExecutor(workers, mp_context=quiet_processes())
         else:
             executor = executors.other_executor(args.executor, workers, args.scheduler)
         actual_workers = executor._max_workers  # type: ignore[attr-defined]

@@ -176,7 +176,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
         return super().send_head()
 
     def wait(self, delay: float) -> bool:
-        """Wait so many seconds; return False as soon as the client closes its side."""
+        """Wait for `delay` seconds; return False as soon as the client closes its side."""
         end = time.monotonic() + delay
         self.connection.settimeout(delay)
         try:
@@ -275,7 +275,7 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
 
 
 def host_name(text: str) -> str:
-    """Be an argparse type for names of hosts, and their addresses."""
+    """Argparse type: a host name or address."""
     text.encode('idna')  # as the look-up does; its error is a ValueError, which argparse reports
     return text
 

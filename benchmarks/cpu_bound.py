@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def measured(kind: str, workers: int) -> Run:
-    """Run proc_pool.py with so many workers of a kind."""
+    """Run proc_pool.py with a number of workers of a kind."""
     command = [sys.executable, str(SCRIPT), str(workers), '-x', kind]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=True)
     return parsed(done.stdout)

@@ -26,7 +26,7 @@ class DaskExecutor(Executor):
     """The executor of a dask client, which ends together with its private cluster."""
 
     def __init__(self, workers: int | None, scheduler: str | None) -> None:
-        """Connect to the scheduler at an address, or start so many local processes."""
+        """Connect to the scheduler at an address, or start local workers."""
         logging.disable()  # dask would explain every interruption and loss at length
         self.cluster = None
         if scheduler:

@@ -89,7 +89,7 @@ def charts(page: 'Page') -> list[dict[str, int]]:
 
 
 def wait_for_charts(page: 'Page', *expected: tuple[int, int]) -> None:
-    """Wait until the charts show so many lanes and bars, from top to bottom."""
+    """Wait until the charts show these numbers of lanes and bars, from top to bottom."""
     shown = [{'lanes': lanes, 'bars': bars} for lanes, bars in expected]
     wait_until(lambda: charts(page) == shown)
 
