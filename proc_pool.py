@@ -17,7 +17,7 @@ prime is done; by then the others are ready too.
 import argparse
 from concurrent import futures
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from primes import NUMBERS, is_prime
 from support import executors
@@ -45,14 +45,14 @@ def main() -> None:
     args = process_args()
     workers: int | None = args.workers
     with good_end():
+        executor: Any
         if args.executor == 'process':
             executor = futures.ProcessPoolExecutor(workers, mp_context=quiet_processes())
         else:
             executor = executors.other_executor(args.executor, workers, args.scheduler)
-        actual_workers = executor._max_workers  # type: ignore[attr-defined]
+        actual_workers = plural(executor._max_workers, args.noun)
 
-        words = plural(actual_workers, executors.NOUNS.get(args.executor, args.executor))
-        print(f'Checking {len(NUMBERS)} numbers with {words}:', flush=True)
+        print(f'Checking {len(NUMBERS)} numbers with {actual_workers}:', flush=True)
         numbers = sorted(NUMBERS, reverse=True)
         t0 = perf_counter()
         with executor:
@@ -84,6 +84,7 @@ def process_args() -> argparse.Namespace:
         parser.error('--scheduler goes with -x dask')
     if args.scheduler is not None and args.workers:
         parser.error('workers: the scheduler has its own')
+    args.noun = executors.NOUNS.get(args.executor, args.executor)
     return args
 
 
