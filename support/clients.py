@@ -236,7 +236,8 @@ def prepare(base_url: str) -> None:
 def status(response: httpx.Response) -> str:
     """Return the status of a response in words, such as "404 - Not Found"."""
     words = f'{response.status_code} - {response.reason_phrase}'
-    return printable(words if response.content else f'{words}, empty')
+    is_empty = response.is_success and not response.content
+    return printable(f'{words}, empty' if is_empty else words)
 
 
 def describe(exc: Exception) -> str:
