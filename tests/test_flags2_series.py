@@ -4,10 +4,11 @@ import itertools
 import os
 import random
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import time
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from conftest import (
     wait_until,
 )
 from cpu_tools import SOON
-from raw_server import misbehaving
+from raw_server import BEHAVIORS, misbehaving, raw_server
 
 from comparing.runs import most_in_flight, read_log
 
@@ -99,82 +100,85 @@ def test_every_finds_194_of_676(script: str, run_script: RunScript, fast_server:
     }
 
 
-def test_tally_of_errors_is_what_the_server_has_sent(
+def test_outcomes_and_their_tally_are_what_the_server_has_sent(
     script: str, run_script: RunScript, start_server: StartServer
 ) -> None:
+    """So an error does not keep others from being counted, and each is told of its code."""
     server = start_server('--error-rate', 0.25, '--max-delay', 0)
-    run = run_script(script, '-s', server.url, '-al', 100, '-m', 100)
-    sent = Counter(request['status'] for request in server.requests())
+    run = run_script(script, '-v', '-s', server.url, '-al', 100, '-m', 100)
+    sent = {request['path'][-6:-4].upper(): request['status'] for request in server.requests()}
+    told = re.findall(r'^([A-Z]{2}) (OK|error: HTTP error 418)', run.stdout, re.M)
     assert 'Searching for 100 flags: from AD to LK\n' in run.stdout
-    assert outcome(run.stdout)['downloaded'] == sent[200]
-    assert outcome(run.stdout)['errors'] == sent[418] > 0
-    assert sent.total() == 100
-    assert run.returncode == 1
+    assert {code: 200 if text == 'OK' else 418 for code, text in told} == sent
+    assert outcome(run.stdout)['downloaded'] == list(sent.values()).count(200)
+    assert outcome(run.stdout)['errors'] == list(sent.values()).count(418) > 0
+    assert (len(sent), run.returncode) == (100, 1)
 
 
-def test_no_more_requests_at_once_than_asked_for(
+def test_no_more_requests_at_once_than_asked_for_each_worker_on_one_connection(
     script: str, run_script: RunScript, start_server: StartServer
 ) -> None:
-    server = start_server('--min-delay', 0.2, '--max-delay', 0.3)
-    run_script(script, '-s', server.url, '-al', 20, '-m', 7)
-    assert most_in_flight(read_log(server.log, 0)) == (1 if 'seq' in script else 7)
-
-
-def test_each_worker_keeps_one_connection(
-    script: str, run_script: RunScript, fast_server: Server
-) -> None:
-    run_script(script, '-s', fast_server.url, '-a', '-m', 5)
-    ports = {request['client_port'] for request in fast_server.requests()}
-    assert len(ports) == 1 if 'seq' in script else len(ports) <= 5
+    server = start_server('--min-delay', 0.1, '--max-delay', 0.2)
+    run_script(script, '-s', server.url, '-al', 16, '-m', 4)
+    workers = 1 if 'seq' in script else 4
+    assert most_in_flight(read_log(server.log, 0)) == workers
+    assert len({request['client_port'] for request in server.requests()}) == workers
 
 
 def test_verbose_prints_a_line_per_code_and_no_bar(
-    script: str, run_script: RunScript, start_server: StartServer
+    script: str, run_script: RunScript, fast_server: Server
 ) -> None:
-    server = start_server('--max-delay', 0)
-    run = run_script(script, '-v', '-s', server.url, 'br', 'aa')
-    assert f'\nAA not found: {server.url}/aa/aa.gif\n' in run.stdout
+    run = run_script(script, '-v', '-s', fast_server.url, 'br', 'aa')
+    assert f'\nAA not found: {fast_server.url}/aa/aa.gif\n' in run.stdout
     assert '\nBR OK\n' in run.stdout
     assert run.stderr == ''
 
 
-MESSAGES = {
-    'refuses': r'error: Connection refused \(ConnectError\)',
-    'accepts and closes': r'error: (Connection reset by peer|Server disconnected .*) \(\w+\)',
-    'resets mid-body': r'error: Connection reset by peer \(ReadError\)',
-    'ends half-way': r'error: peer closed connection .*\(received \d+ bytes, expected \d+\) \(.*',
-    'sends garbage': r'error: illegal status line: .*\\xff.* \(RemoteProtocolError\)',
-    'redirects for ever': r'error: Exceeded maximum allowed redirects. \(TooManyRedirects\)',
-    'redirects to no host': 'error: (.*label empty|Name or service).*',
-    'redirects once': 'OK',
-    'answers 500': 'error: HTTP error 500 - Internal Server Error',
-    'answers 404': 'not found: URL',
-    'answers 204': 'error: HTTP error 204 - No Content, empty',
-    'sends no content': 'error: HTTP error 200 - OK, empty',
-    'never answers': r'error: timed out \(ReadTimeout\)',
-    'drips headers': r'error: timed out \(ReadTimeout\)',
-    'drips body': r'error: timed out \(ReadTimeout\)',
+# What a server does that is asked for a code, and what is told of that code
+BY_CODE = {
+    'AE': ('accepts and closes', r'error: (Connection reset by peer|Server discon.*) \(.*Error\)'),
+    'BR': ('redirects for ever', r'error: Exceeded maximum .*redirects. \(TooManyRedirects\)'),
+    'CN': ('resets mid-body', r'error: Connection reset by peer \(ReadError\)'),
+    'DE': ('ends half-way', r'error: peer closed .*received \d+ bytes, expected \d+\) \(.*Error\)'),
+    'EG': ('sends garbage', r'error: illegal status line: .*\\xff.* \(RemoteProtocolError\)'),
+    'FR': ('redirects to no host', r'error: .*(label empty|Name or service|resolution).*'),
+    'GB': ('redirects once', 'OK'),
+    'HU': ('answers 500', 'error: HTTP error 500 - Internal Server Error'),
+    'ID': ('answers 404', r'not found: http://127\.0\.0\.1:\d+/flags/id/id\.gif'),
+    'JP': ('answers 204', 'error: HTTP error 204 - No Content, empty'),
+    'KE': ('sends no content', 'error: HTTP error 200 - OK, empty'),
 }
-
-
 OVERDUE = ['never answers', 'drips headers', 'drips body']
-COUNTED_AS = {'OK': 'downloaded', 'not': 'found', 'error:': 'error'}
 
 
-def check_outcome(run: Script, behavior: str) -> None:
-    """Check report and status of a verbose run for BR against what the behavior leads to."""
-    message = MESSAGES[behavior].replace('URL', r'http://127\.0\.0\.1:\d+/flags/br\S*')
-    assert re.fullmatch(f'BR {message}', run.stdout.splitlines()[3])
-    assert outcome(run.stdout)[COUNTED_AS[message.split()[0]]] == 1
-    assert (run.returncode, run.stderr) == (int(message.startswith('error')), '')
+def behave_by_code(conn: socket.socket) -> None:
+    """Do what the code stands for that the request will name, once it is read."""
+    found = re.search(rb'/flags/(\w\w)', conn.recv(4096, socket.MSG_PEEK))
+    assert found
+    behavior = BEHAVIORS[BY_CODE[found[1].decode().upper()][0]]
+    assert behavior
+    behavior(conn)
 
 
-@pytest.mark.parametrize('behavior', sorted(MESSAGES.keys() - OVERDUE))
-def test_misbehaving_server(script: str, behavior: str, run_script: RunScript) -> None:
-    with misbehaving(behavior) as server:
+def test_each_kind_of_failure_is_told_with_its_code(script: str, run_script: RunScript) -> None:
+    """Downloads after an error are not errors, also where one worker sees several."""
+    with raw_server(behave_by_code) as server:
+        run = run_script(script, '-v', '-m', 2, '-s', server.url, *BY_CODE)
+    lines = run.stdout.splitlines()
+    told = dict(line.split(' ', 1) for line in lines[3 : lines.index('-' * 20)])
+    wrong = {code: told[code] for code in BY_CODE if not re.fullmatch(BY_CODE[code][1], told[code])}
+    assert wrong == {}
+    tally = {'downloaded': 1, 'found': 1, 'errors': 9}
+    assert outcome(run.stdout) == tally | {'used': 1 if 'seq' in script else 2}
+    assert (run.returncode, run.stderr) == (1, '')
+    assert flag_files() == ['GB.gif']
+
+
+def test_server_that_refuses_makes_errors(script: str, run_script: RunScript) -> None:
+    with misbehaving('refuses') as server:
         run = run_script(script, '-v', '-s', server.url, 'br')
-    check_outcome(run, behavior)
-    assert flag_files() == (['BR.gif'] if MESSAGES[behavior] == 'OK' else [])
+    assert 'BR error: Connection refused (ConnectError)\n' in run.stdout
+    assert (run.returncode, run.stderr) == (1, '')
 
 
 def test_overdue_responses_are_errors() -> None:
@@ -184,21 +188,12 @@ def test_overdue_responses_are_errors() -> None:
         for behavior, name in itertools.product(OVERDUE, SERIES):
             server = stack.enter_context(misbehaving(behavior))
             args = command(name, '-v', '-s', server.url, 'br')
-            runs.append((behavior, stack.enter_context(started(args))))
-        for behavior, process in runs:
-            stdout, stderr = process.communicate(timeout=PATIENCE)
-            run = Script(process.args, process.returncode, stdout, stderr)
-            check_outcome(run, behavior)
+            runs.append(stack.enter_context(started(args)))
+        for run in runs:
+            stdout, stderr = run.communicate(timeout=PATIENCE)
+            assert 'BR error: timed out (ReadTimeout)\n' in stdout
+            assert (run.returncode, stderr) == (1, '')
     assert flag_files() == []
-
-
-def test_downloads_after_an_error_are_not_errors(script: str, run_script: RunScript) -> None:
-    """Count each outcome for itself, also when one worker sees several."""
-    with misbehaving('redirects once') as good, misbehaving('ends half-way') as bad:
-        good_run = run_script(script, '-s', good.url, '-l', 5, '-m', 1)
-        bad_run = run_script(script, '-s', bad.url, '-l', 5, '-m', 1)
-    assert outcome(good_run.stdout)['downloaded'] == 5
-    assert outcome(bad_run.stdout)['errors'] == 5
 
 
 def cancelled_in_time(process: subprocess.Popen[str], status: int) -> None:
@@ -227,8 +222,14 @@ def start_on_delay(
     return process
 
 
-@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('workers', [30, 676])
+@pytest.mark.parametrize(
+    ('script', 'workers', 'signum'),
+    [
+        *[(script, 30, signal.SIGINT) for script in SERIES],
+        *[(script, 30, signal.SIGTERM) for script in SERIES],
+        *[(script, 676, signal.SIGINT) for script in CONCURRENT],
+    ],
+)
 def test_signal_cancels_what_is_not_done(
     script: str,
     workers: int,
@@ -236,8 +237,9 @@ def test_signal_cancels_what_is_not_done(
     start_script: StartScript,
     start_server: StartServer,
 ) -> None:
-    process = start_on_delay(start_script, start_server(), script, '-m', workers)
-    time.sleep(1)
+    server = start_server('--min-delay', 0.1, '--max-delay', 3)
+    process = start_on_delay(start_script, server, script, '-m', workers)
+    wait_until(server.requests)
     process.send_signal(signum)
     cancelled_in_time(process, 128 + signum)
 
@@ -253,17 +255,17 @@ def test_second_ctrl_c_changes_nothing(
     cancelled_in_time(process, 130)
 
 
-@pytest.mark.parametrize('attempt', range(20))
-def test_ctrl_c_at_a_random_moment(
-    attempt: int, start_script: StartScript, start_server: StartServer
+def test_ctrl_c_at_random_moments(
+    script: str, start_script: StartScript, start_server: StartServer, rng: random.Random
 ) -> None:
     """Also strike while downloads are submitted and saved, on a server that hardly waits."""
-    script = SERIES[attempt % 3]
     server = start_server('--min-delay', 0.05, '--max-delay', 2)
-    process = start_on_delay(start_script, server, script, '-m', random.choice([30, 676]))
-    time.sleep(random.uniform(0, 0.8))
-    os.killpg(process.pid, signal.SIGINT)
-    cancelled_in_time(process, 130)
+    for _ in range(6):
+        shutil.rmtree('downloaded', ignore_errors=True)
+        process = start_on_delay(start_script, server, script, '-m', rng.choice([30, 676]))
+        time.sleep(rng.uniform(0, 0.8))
+        os.killpg(process.pid, signal.SIGINT)
+        cancelled_in_time(process, 130)
 
 
 def test_nothing_is_requested_after_ctrl_c(
@@ -280,11 +282,10 @@ def test_nothing_is_requested_after_ctrl_c(
 
 
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs the limits of a Unix system')
-def test_full_disk_makes_errors(script: str, start_server: StartServer) -> None:
+def test_full_disk_makes_errors(script: str, fast_server: Server) -> None:
     """Have a limit on the size of files stand in for the disk; the flag of ID is small."""
-    server = start_server('--max-delay', 0)
     limited = 'ulimit -f 1; exec "$@"'
-    args = ['bash', '-c', limited, '-', *command(script, '-s', server.url, 'id', 'us', 'vn')]
+    args = ['bash', '-c', limited, '-', *command(script, '-s', fast_server.url, 'id', 'us', 'vn')]
     run = subprocess.run(args, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 1
     assert outcome(run.stdout)['errors'] == 2
@@ -339,12 +340,15 @@ def test_at_most_30_requests_to_somebody_elses_site(script: str) -> None:
 def test_bar_counts_from_the_first_download_to_the_last(
     script: str, start_server: StartServer
 ) -> None:
-    server = start_server('--min-delay', 0.2, '--max-delay', 0.8)
-    bar = shown_on_terminal(command(script, '-a', '-m', 50, '-s', server.url), 'stderr', 80)
-    counts = [int(count) for count in re.findall(r' (\d+)/194 \[', bar)]
+    server = start_server('--min-delay', 0.1, '--max-delay', 0.4)
+    options = ['-l', 8] if 'seq' in script else ['-m', 50]
+    args = command(script, '-a', *options, '-s', server.url)
+    bar = shown_on_terminal(args, 'stderr', 80)
+    counts = [int(count) for count in re.findall(r' (\d+)/\d+ \[', bar)]
+    total = 8 if 'seq' in script else 194
     assert counts == sorted(counts)
     assert counts[0] == 0
-    assert counts[-1] == 194
-    assert 0 < counts[1] < 100
+    assert counts[-1] == total
+    assert 0 < counts[1] < total / 2
     assert re.search(r'\d\d:\d\d<\d\d:\d\d, +[\d.]+it/s\]', bar)
     assert bar.endswith('\n')
