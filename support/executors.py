@@ -10,7 +10,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any, TypeVar
 
 from support import interrupts
@@ -94,12 +97,21 @@ def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any
     if kind == 'serial':
         return SerialExecutor()
     if kind == 'interpreter':
-        return futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
+        executor: Any = futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
+        executor.map = partial(map_imported, executor.map)
+        return executor
     try:
         from support.cluster import DaskExecutor
     except ModuleNotFoundError:
         fail("dask.distributed is not installed; try: pip install '.[cluster]'")
     return DaskExecutor(workers, scheduler)
+
+
+def map_imported(executor_map: Any, fn: Callable[..., T], *iterables: Iterable[Any]) -> Iterator[T]:
+    """Map a function of the script as others import it: classes of __main__ cannot be passed."""
+    script = import_module(Path(sys.argv[0]).stem)
+    results: Iterator[T] = executor_map(getattr(script, fn.__name__), *iterables)
+    return results
 
 
 def available_kinds() -> list[str]:
