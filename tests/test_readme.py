@@ -1,7 +1,8 @@
 """What the README shows is what its commands print."""
 
+import doctest
+import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ SESSIONS = [
     for block in BLOCKS
     for command, shown in re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', block, re.M)
 ]
+FOLDERS = ['comparing', 'country_codes.txt', 'flags', 'support']
 LONGEST_RUN = 120  # seconds, on a busy machine
 CODES = re.compile(r'(?:[A-Z]{2} ){4,}')
 VARYING = [
@@ -66,13 +68,15 @@ def pattern_of(shown: str) -> str:
 
 @pytest.mark.parametrize(('command', 'shown'), SESSIONS, ids=[command for command, _ in SESSIONS])
 def test_command_prints_what_is_shown(command: str, shown: str, tmp_path: Path) -> None:
-    for path in [*ROOT.glob('*.py'), ROOT / 'flags', ROOT / 'country_codes.txt']:
+    for path in [*ROOT.glob('*.py'), *(ROOT / name for name in FOLDERS)]:
         (tmp_path / path.name).symlink_to(path)
-    program, *args = shlex.split(command)
-    assert program == 'python3'
+    programs = tmp_path / 'bin'
+    programs.mkdir()
+    (programs / 'python3').symlink_to(sys.executable)
     run = subprocess.run(
-        [sys.executable, *args],
+        ['bash', '-c', command],
         cwd=tmp_path,
+        env=os.environ | {'PATH': f'{programs}:{os.environ["PATH"]}'},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=LONGEST_RUN,
@@ -80,6 +84,14 @@ def test_command_prints_what_is_shown(command: str, shown: str, tmp_path: Path) 
     assert re.fullmatch(
         pattern_of(normalized(shown, command)), normalized(run.stdout.decode(), command), re.S
     )
+
+
+def test_interactive_sessions_go_as_shown() -> None:
+    text = '\n'.join(re.findall(r'^```python\n(.*?)^```$', README, re.M | re.S))
+    test = doctest.DocTestParser().get_doctest(text, {}, 'README.md', 'README.md', 0)
+    results = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+    assert results.attempted > 10
+    assert results.failed == 0
 
 
 def test_every_script_that_is_mentioned_exists() -> None:
@@ -92,6 +104,14 @@ def test_every_example_of_the_chapter_has_its_row() -> None:
     rows = re.findall(r'^\| (20-[^|]*?) \| `(.*?)` \|', README, re.M)
     examples = [example for examples, _ in rows for example in examples.split(', ')]
     assert examples == [f'20-{number}' for number in range(1, 17)]
+
+
+def test_map_names_every_file() -> None:
+    table = README.partition('## Map of the project')[2].partition('\n## ')[0]
+    named = set(re.findall(r'`([\w./]+)`', table))
+    files = {path.name for path in ROOT.glob('*.py')}
+    files |= {f'support/{path.name}' for path in ROOT.glob('support/[a-z]*.py')}
+    assert sorted(files - named) == []
 
 
 def test_quick_start_is_two_lines_that_need_nothing_else() -> None:
