@@ -14,7 +14,7 @@ from conftest import ROOT, RunScript, Server, flag_url
 
 from support import clients
 
-SERIES = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
+SERIES = ['flags.py', 'flags_processpool.py', 'flags_asyncio.py']
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -34,7 +34,7 @@ def https_url(tmp_path: Path) -> Iterator[str]:
     handler = partial(QuietHandler, directory=str(ROOT))
     with ThreadingHTTPServer(('localhost', 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
         yield f'https://localhost:{server.server_port}/flags'
         server.shutdown()
 

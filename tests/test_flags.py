@@ -6,11 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ROOT, RunScript, Server, StartServer, flag_files, wait_until
+from conftest import ROOT, RunScript, Server, StartServer, wait_until
 from raw_server import GIF, misbehaving
 
 import flags
 from flags import POP20_CC
+from support import clients
 
 
 @pytest.fixture
@@ -22,17 +23,13 @@ def dest_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_codes_are_printed_in_alphabetical_order(
-    run_script: RunScript, fast_server: Server
+def test_flags_are_downloaded_one_by_one_in_alphabetical_order(
+    run_script: RunScript, start_server: StartServer
 ) -> None:
-    stdout = run_script('flags.py', '-s', fast_server.url).stdout
-    assert stdout.splitlines()[0].split() == sorted(POP20_CC)
-
-
-def test_flags_are_downloaded_one_by_one(run_script: RunScript, start_server: StartServer) -> None:
     server = start_server('--min-delay', 0.02, '--max-delay', 0.05)
-    run_script('flags.py', '-s', server.url)
+    stdout = run_script('flags.py', '-s', server.url).stdout
     requests = server.first_requests(20)
+    assert stdout.splitlines()[0].split() == sorted(POP20_CC)
     assert [request['path'][-6:-4].upper() for request in requests] == sorted(POP20_CC)
     starts = [request['start'] for request in requests]
     answers = [request['start'] + request['delay'] for request in requests]
@@ -80,24 +77,33 @@ def test_flag_of_a_code_in_either_case(
 
 
 @pytest.mark.parametrize(
-    ('behavior', 'error'),
+    ('behavior', 'error', 'description'),
     [
-        ('answers 404', httpx.HTTPStatusError),
-        ('answers 500', httpx.HTTPStatusError),
-        ('answers 204', httpx.HTTPStatusError),
-        ('redirects for ever', httpx.TooManyRedirects),
-        ('ends half-way', httpx.RemoteProtocolError),
-        ('sends garbage', httpx.RemoteProtocolError),
-        ('refuses', httpx.ConnectError),
+        ('answers 404', httpx.HTTPStatusError, 'HTTP error 404 - Not Found'),
+        ('answers 500', httpx.HTTPStatusError, 'HTTP error 500 - Internal Server Error'),
+        ('answers 204', httpx.HTTPStatusError, 'HTTP error 204 - No Content, empty'),
+        ('sends no content', httpx.HTTPStatusError, 'HTTP error 200 - OK, empty'),
+        ('redirects for ever', httpx.TooManyRedirects, 'redirects'),
+        ('redirects to no host', httpx.ConnectError, 'label empty'),
+        ('accepts and closes', httpx.TransportError, ''),
+        ('resets mid-body', httpx.ReadError, 'Connection reset by peer'),
+        ('ends half-way', httpx.RemoteProtocolError, 'peer closed connection'),
+        ('sends garbage', httpx.RemoteProtocolError, 'illegal status line'),
+        ('refuses', httpx.ConnectError, 'Connection refused'),
     ],
 )
 def test_failed_get_flag_raises_an_http_error(
-    behavior: str, error: type[httpx.HTTPError], monkeypatch: pytest.MonkeyPatch
+    behavior: str,
+    error: type[httpx.HTTPError],
+    description: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with misbehaving(behavior) as server:
         monkeypatch.setattr(flags, 'BASE_URL', server.url)
-        with pytest.raises(error):
+        with pytest.raises(error) as raised:
             flags.get_flag('BR')
+    assert description in clients.describe(raised.value)
+    assert server.url in clients.describe(raised.value)
 
 
 def test_get_flag_follows_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,8 +132,3 @@ def test_file_that_cannot_be_replaced_leaves_no_other(dest_dir: Path) -> None:
     with pytest.raises(OSError, match=r'elsewhere/BR\.gif'):
         flags.save_flag(GIF, 'BR.gif')
     assert [path.name for path in dest_dir.iterdir()] == ['BR.gif']
-
-
-def test_files_go_to_the_current_folder(run_script: RunScript, fast_server: Server) -> None:
-    run_script('flags.py', '-s', fast_server.url)
-    assert len(flag_files()) == 20

@@ -1,19 +1,10 @@
 """The script with coroutines."""
 
 import pytest
-from conftest import RunScript, StartServer, flag_files
-from raw_server import misbehaving
+from conftest import RunScript, Server, StartServer, flag_files
 
 import flags
 import flags_asyncio
-
-
-def test_all_20_are_requested_at_once(run_script: RunScript, start_server: StartServer) -> None:
-    server = start_server('--min-delay', 0.5, '--max-delay', 0.5)
-    run_script('flags_asyncio.py', '-s', server.url)
-    requests = server.first_requests(20)
-    first_end = min(request['end'] for request in requests)
-    assert all(request['start'] < first_end for request in requests)
 
 
 def test_codes_are_printed_in_the_order_of_completion(
@@ -25,18 +16,10 @@ def test_codes_are_printed_in_the_order_of_completion(
     assert codes != sorted(codes)
 
 
-@pytest.mark.parametrize('behavior', ['answers 500', 'ends half-way', 'refuses'])
-def test_failures_at_the_same_time_are_told_once(behavior: str, run_script: RunScript) -> None:
-    with misbehaving(behavior) as server:
-        run = run_script('flags_asyncio.py', '-s', server.url)
-    assert run.stderr.count('\n') == 1
-    assert flag_files() == []
-
-
 def test_download_many_returns_how_many(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+    fast_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flags, 'BASE_URL', start_server('--max-delay', 0).url)
+    monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
     flags.DEST_DIR.mkdir()
     assert flags_asyncio.download_many(['US', 'BR', 'CN']) == 3
     assert flag_files() == ['BR.gif', 'CN.gif', 'US.gif']

@@ -114,42 +114,24 @@ def test_plain_file_server_will_do(script: str, run_script: RunScript, file_serv
     assert flag_files() == [f'{cc}.gif' for cc in codes_of(script)]
 
 
-FAILURES = {
-    'refuses': 'Connection refused',
-    'accepts and closes': '',
-    'resets mid-body': '',
-    'ends half-way': '',
-    'sends garbage': '',
-    'redirects for ever': 'redirects',
-    'redirects to no host': 'label empty',
-    'answers 404': 'HTTP error 404 - Not Found',
-    'answers 500': 'HTTP error 500 - Internal Server Error',
-    'answers 204': 'HTTP error 204 - No Content, empty',
-    'sends no content': 'HTTP error 200 - OK, empty',
-}
-
-
-SHARED = ('ends half-way', 'refuses')
-
-
 @pytest.mark.parametrize(
-    ('behavior', 'script'),
+    ('behavior', 'script', 'told'),
     [
-        *[('ends half-way', script) for script in SERIES],
-        *[('answers 500', script) for script in CONCURRENT],
-        *[('refuses', script) for script in ('flags.py', 'flags_asyncio.py')],
-        *[(behavior, 'flags.py') for behavior in FAILURES if behavior not in SHARED],
+        *[('ends half-way', script, 'peer closed connection') for script in SERIES],
+        *[('answers 500', script, 'HTTP error 500 - Internal Server Error') for script in SERIES],
+        ('refuses', 'flags.py', 'Connection refused'),
+        ('refuses', 'flags_asyncio.py', 'Connection refused'),
     ],
 )
 def test_failure_is_told_in_one_line_and_leaves_no_file(
-    behavior: str, script: str, run_script: RunScript
+    behavior: str, script: str, told: str, run_script: RunScript
 ) -> None:
     with misbehaving(behavior) as server:
         run = run_script(script, '-s', server.url)
     assert run.returncode == 1
     assert one_line(script, run.stderr)
-    assert FAILURES[behavior] in run.stderr
-    assert server.url.removesuffix('/flags') in run.stderr
+    assert told in run.stderr
+    assert server.url in run.stderr
     assert flag_files() == []
 
 
@@ -183,14 +165,11 @@ def test_unreachable_site_of_the_book_suggests_the_local_server(
     assert run.stderr.endswith('; try -s LOCAL\n')
 
 
-@pytest.mark.parametrize('script', ['flags.py'])
-def test_occupied_folder_is_told_in_one_line(
-    script: str, run_script: RunScript, fast_server: Server
-) -> None:
+def test_occupied_folder_is_told_in_one_line(run_script: RunScript, fast_server: Server) -> None:
     Path('downloaded').touch()
-    run = run_script(script, '-s', fast_server.url)
+    run = run_script('flags.py', '-s', fast_server.url)
     assert run.returncode == 1
-    assert one_line(script, run.stderr)
+    assert one_line('flags.py', run.stderr)
     assert fast_server.requests() == []
 
 
@@ -211,7 +190,6 @@ def test_occupied_file_is_told_in_one_line(
     [
         *[(script, signal.SIGINT, True, 1) for script in SERIES],
         *[(script, signal.SIGINT, True, 2) for script in CONCURRENT],
-        *[(script, signal.SIGINT, False, 1) for script in CONCURRENT],
         *[(script, signal.SIGTERM, False, 1) for script in CONCURRENT],
     ],
 )
@@ -252,14 +230,6 @@ def test_nothing_is_requested_after_ctrl_c(
     assert all(name[0] != '.' for name in flag_files())
 
 
-def test_kill_leaves_no_process_behind(script: str, start_script: StartScript) -> None:
-    with misbehaving('never answers') as server:
-        process = start_script(script, '-s', server.url)
-        wait_until(lambda: server.connections, PATIENCE)
-        process.kill()
-        wait_until(lambda: running_here() == {})
-
-
 def test_reader_of_the_output_may_leave(script: str, start_server: StartServer) -> None:
     server = start_server('--min-delay', 0.05, '--max-delay', 0.1)
     args = command(script, '-s', server.url)
@@ -285,11 +255,10 @@ def test_closed_standard_output_does_not_matter(script: str, fast_server: Server
     assert len(flag_files()) == len(codes_of(script))
 
 
-@pytest.mark.parametrize('script', ['flags.py'])
-def test_only_labels_and_base_urls_are_accepted(script: str, run_script: RunScript) -> None:
-    run = run_script(script, '-s', 'NOWHERE')
+def test_only_labels_and_base_urls_are_accepted(run_script: RunScript) -> None:
+    run = run_script('flags.py', '-s', 'NOWHERE')
     assert run.returncode == 2
-    assert "'NOWHERE' is neither one of DELAY, ERROR, LOCAL, REMOTE" in run.stderr
+    assert 'neither one of DELAY, ERROR, LOCAL, REMOTE, nor a URL' in run.stderr
     assert not Path('downloaded').exists()
 
 

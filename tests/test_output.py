@@ -62,7 +62,7 @@ def test_reader_who_leaves_ends_all_downloads(script: str, start_server: StartSe
     assert len(server.requests()) < 200
 
 
-@pytest.mark.parametrize('script', ON_A_SERVER)
+@pytest.mark.parametrize('script', ['flags.py', 'flags2_sequential.py'])
 def test_proxy_without_support_is_told_in_one_line(script: str, run_script: RunScript) -> None:
     run = run_script(script, '-s', 'REMOTE', ALL_PROXY='socks5://localhost:1')
     assert run.returncode == 1

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +20,8 @@ from conftest import (
     ROOT,
     RunScript,
     Server,
+    StartScript,
+    altered_copy,
     flag_files,
     flag_url,
     running_here,
@@ -30,31 +32,19 @@ from conftest import (
 from flags import POP20_CC
 from support import servers
 
-DRIVER = """
-import sys
-sys.path.insert(0, {root!r})
-import flags, {module}
-from support import servers
-servers.SERVERS[{label!r}] = 'http://localhost:{port}/flags'
-if __name__ == '__main__':
-    flags.main({module}.download_many)
-"""
-
-StartDriver = Callable[[str, str], subprocess.Popen[str]]
+StartOnFreePort = Callable[[str, str], subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start_driver(tmp_path: Path, free_port: int) -> Iterator[StartDriver]:
+def start_on_free_port(start_script: StartScript, free_port: int) -> StartOnFreePort:
     """Run a script of the flags series with a label whose port is certainly free."""
-    stack = ExitStack()
 
-    def start(module: str, label: str) -> subprocess.Popen[str]:
-        driver = tmp_path / 'driver.py'
-        driver.write_text(DRIVER.format(root=str(ROOT), module=module, label=label, port=free_port))
-        return stack.enter_context(started([sys.executable, str(driver), '-s', label]))
+    def start(script: str, label: str) -> subprocess.Popen[str]:
+        port = str(urlsplit(servers.SERVERS[label]).port)
+        folder = altered_copy('support/servers.py', port, str(free_port))
+        return start_script(script, '-s', label, folder=folder)
 
-    with stack:
-        yield start
+    return start
 
 
 @pytest.fixture
@@ -119,11 +109,13 @@ def test_base_url_is_accepted_without_its_last_slash(url: str) -> None:
         'http://localhost/?x=1',
         'http://localhost/?',
         'http://localhost/#x',
+        'http://user:secret@localhost/flags',
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match='DELAY, ERROR, LOCAL, REMOTE'):
+    with pytest.raises(argparse.ArgumentTypeError, match='DELAY, ERROR, LOCAL, REMOTE') as raised:
         servers.server_name(text)
+    assert 'secret' not in str(raised.value)
 
 
 def test_server_that_listens_is_used(
@@ -212,12 +204,12 @@ def test_no_server_no_download(
     assert capfd.readouterr().err.endswith(': missing.py did not start\n')
 
 
-@pytest.mark.parametrize('module', ['flags', 'flags_processpool'])
+@pytest.mark.parametrize('script_name', ['flags.py', 'flags_processpool.py'])
 @pytest.mark.parametrize('signum', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_private_server_never_outlives_the_script(
-    module: str, signum: signal.Signals, start_driver: StartDriver
+    script_name: str, signum: signal.Signals, start_on_free_port: StartOnFreePort
 ) -> None:
-    script = start_driver(module, 'DELAY')
+    script = start_on_free_port(script_name, 'DELAY')
     url = announced_url(script)
     assert len(private_servers()) == 1
     script.send_signal(signum)
@@ -225,17 +217,19 @@ def test_private_server_never_outlives_the_script(
     wait_until(lambda: not private_servers())
 
 
-def test_private_server_does_not_see_ctrl_c(start_driver: StartDriver) -> None:
-    script = start_driver('flags', 'DELAY')
+def test_private_server_does_not_see_ctrl_c(start_on_free_port: StartOnFreePort) -> None:
+    script = start_on_free_port('flags.py', 'DELAY')
     announced_url(script)
     (server,) = private_servers()
     assert os.getpgid(server) != os.getpgid(script.pid)
     assert os.getsid(server) != os.getsid(script.pid)
 
 
-def test_start_of_the_server_is_not_in_the_elapsed_time(start_driver: StartDriver) -> None:
+def test_start_of_the_server_is_not_in_the_elapsed_time(
+    start_on_free_port: StartOnFreePort,
+) -> None:
     start = time.perf_counter()
-    script = start_driver('flags', 'LOCAL')
+    script = start_on_free_port('flags.py', 'LOCAL')
     stdout, stderr = script.communicate(timeout=PATIENCE)
     total = time.perf_counter() - start
     elapsed = float(stdout.split()[-1].removesuffix('s'))
@@ -243,8 +237,8 @@ def test_start_of_the_server_is_not_in_the_elapsed_time(start_driver: StartDrive
     assert elapsed < total / 2
 
 
-def test_two_scripts_at_once_have_a_server_each(start_driver: StartDriver) -> None:
-    scripts = [start_driver('flags_threadpool', 'LOCAL') for _ in range(2)]
+def test_two_scripts_at_once_have_a_server_each(start_on_free_port: StartOnFreePort) -> None:
+    scripts = [start_on_free_port('flags_threadpool.py', 'LOCAL') for _ in range(2)]
     urls = {announced_url(script) for script in scripts}
     assert len({urlsplit(url).port for url in urls}) == 2
     for script in scripts:

@@ -35,6 +35,12 @@ ALL_CODES = [chr(a) + chr(b) for a in range(97, 123) for b in range(97, 123)]
 LONG = 30  # seconds of delay that no test waits for
 
 
+@pytest.fixture
+def fast_server(start_server: StartServer) -> Server:
+    """Return a server that answers at once, and that no other test uses."""
+    return start_server('--max-delay', 0)
+
+
 def path(cc: str) -> str:
     """Return the path of a flag below the base URL."""
     return f'/{cc}/{cc}.gif'
