@@ -63,7 +63,7 @@ class _Attempt:
         if isinstance(exc, httpx.RequestError):
             exc.args, exc.__cause__, exc.__context__ = (words,), None, None  # as processes pass it
             return False
-        kind = httpx.ReadTimeout if isinstance(exc, TimeoutError) else httpx.ConnectError
+        kind = httpx.ReadTimeout if isinstance(exc, TimeoutError) else httpx.TransportError
         raise kind(words, request=httpx.Request('GET', self.url)) from exc
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
@@ -82,20 +82,16 @@ class _Attempt:
         elif event.endswith('receive_response_headers.complete'):
             encoding = httpx.Headers(info['return_value'][3]).get('content-encoding', 'identity')
             if encoding != 'identity':  # there is no telling how large it will be
-                raise httpx.DecodingError(
-                    f'unasked encoding {encoding}', request=httpx.Request('GET', self.url)
-                )
+                raise ValueError(f'unasked encoding {encoding}')
 
     async def async_trace(self, event: str, info: dict[str, Any]) -> None:
         self.trace(event, info)
 
     def receive(self, data: bytes) -> bytes:
-        """Count what arrives; raise httpx.DecodingError if it is too much."""
+        """Count what arrives; raise ValueError if it is too much."""
         self.received += len(data)
         if self.received > MAX_SIZE:
-            raise httpx.DecodingError(
-                f'more than {MAX_SIZE:,} bytes', request=httpx.Request('GET', self.url)
-            )
+            raise ValueError(f'more than {MAX_SIZE:,} bytes')
         return data
 
 

@@ -23,7 +23,7 @@ T = TypeVar('T')
 
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
 KINDS = ['process', 'thread', 'serial', 'interpreter', 'dask']
-NOUNS = {'serial': 'serial executor', 'dask': 'dask worker'}  # where it is not the kind's name
+NOUNS = {'serial': 'serial thread', 'dask': 'dask worker'}  # where it is not the kind's name
 
 
 class Process(multiprocessing.Process):
@@ -80,22 +80,10 @@ def quiet_processes() -> Any:
     return context
 
 
-class SerialExecutor(futures.Executor):
-    """No pool: each call is made in the current thread, when its result is asked for."""
-
-    _max_workers = 1
-
-    def map(self, fn: Callable[..., T], *iterables: Iterable[Any], **_options: Any) -> Iterator[T]:
-        """Return what the built-in map does."""
-        return map(fn, *iterables)
-
-
 def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any:
     """Return an executor of a kind that is not 'process'; fail if it is not to be had."""
-    if kind == 'thread':
-        return futures.ThreadPoolExecutor(workers)
-    if kind == 'serial':
-        return SerialExecutor()
+    if kind in ('thread', 'serial'):
+        return futures.ThreadPoolExecutor(1 if kind == 'serial' else workers)
     if kind == 'interpreter':
         executor: Any = futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
         executor.map = partial(map_imported, executor.map)

@@ -44,7 +44,7 @@ needs_interpreters = pytest.mark.skipif(sys.version_info < (3, 14), reason='Pyth
 KINDS = [
     pytest.param('process', '2 processes', id='process'),
     pytest.param('thread', '2 threads', id='thread'),
-    pytest.param('serial', '1 serial executor', id='serial'),
+    pytest.param('serial', '1 serial thread', id='serial'),
     pytest.param('interpreter', '2 interpreters', id='interpreter', marks=needs_interpreters),
     pytest.param('dask', '2 dask workers', id='dask', marks=needs_dask),
 ]
