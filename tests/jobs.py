@@ -1,0 +1,85 @@
+"""Programs that test_interrupts.py runs to their bad, or good, ends.
+
+For example: python3 tests/jobs.py wait_in_threads http://localhost:8001/flags/br/br.gif
+"""
+
+import math
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from support import clients
+from support.console import good_end
+from support.executors import quiet_processes
+
+
+def wait_in_threads(url: str) -> None:
+    """Have three threads wait for responses, and many others be waited for."""
+    with ThreadPoolExecutor(3) as executor:
+        to_do = [executor.submit(clients.get, url, timeout=60) for _ in range(100)]
+        for future in to_do:
+            future.result()
+
+
+def compute() -> None:
+    """Compute in the main thread; tell of the exception that ends it."""
+    try:
+        print('ready', flush=True)
+        while True:
+            math.factorial(1000)
+    except BaseException as exc:
+        print(type(exc).__name__, flush=True)
+        raise
+
+
+def sleep_in_threads() -> None:
+    """Do in threads what nothing can break off."""
+    with ThreadPoolExecutor(3) as executor:
+        print('ready', flush=True)
+        list(executor.map(time.sleep, [120] * 3))
+
+
+def sleep_in_processes(method: str) -> None:
+    """Start a pool of processes in a given way, and have them sleep."""
+    multiprocessing.set_start_method(method)
+    print('ready', flush=True)
+    with ProcessPoolExecutor(3, quiet_processes()) as executor:
+        list(executor.map(time.sleep, [120] * 3))
+
+
+def fork() -> None:
+    """Have a child process print its number and sleep; print how it ends."""
+    child = os.fork()
+    if not child:
+        print(os.getpid(), flush=True)
+        time.sleep(120)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status))
+
+
+def print_lines(count: str, flush: str) -> None:
+    """Print so many lines, flushed one by one or not at all."""
+    for _ in range(int(count)):
+        print('spam', flush=flush == 'flush')
+
+
+JOBS: list[Callable[..., None]] = [
+    wait_in_threads,
+    compute,
+    sleep_in_threads,
+    sleep_in_processes,
+    fork,
+    print_lines,
+]
+
+if __name__ == '__main__':
+    _, name, *args = sys.argv
+    (job,) = (job for job in JOBS if job.__name__ == name)
+    with good_end():
+        job(*args)
