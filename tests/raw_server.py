@@ -9,6 +9,8 @@ To add a behaviour, write a function of a connected socket and enter it in BEHAV
 import socket
 import struct
 import threading
+import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -50,10 +52,10 @@ def raw_server(handle: Handler | None) -> Iterator[RawServer]:
             while True:
                 conn, _ = listener.accept()
                 connections.append(conn)
-                threads.append(threading.Thread(target=converse, args=(conn,)))
+                threads.append(threading.Thread(target=serve, args=(conn,)))
                 threads[-1].start()
 
-    def converse(conn: socket.socket) -> None:
+    def serve(conn: socket.socket) -> None:
         with conn, suppress(OSError):  # the client may leave at any time
             assert handle
             handle(conn)
@@ -150,8 +152,34 @@ def drip(at_once: bytes, slowly: bytes, conn: socket.socket) -> None:
         conn.sendall(bytes([byte]))
 
 
+def send_for_ever(head: bytes, chunk: bytes, conn: socket.socket) -> None:
+    """Send a chunk again and again, until the client has enough."""
+    answer(head, conn)
+    while True:
+        conn.sendall(chunk)
+
+
+def bomb() -> tuple[bytes, bytes]:
+    """Return the start of something in gzip, and a chunk of it that becomes a thousandfold."""
+    squeeze = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    parts = [squeeze.compress(bytes(10**7)) + squeeze.flush(zlib.Z_FULL_FLUSH) for _ in 'ab']
+    return parts[0], parts[1]
+
+
+def converse(replies: list[bytes], asked: list[str], conn: socket.socket, pause: float = 0) -> None:
+    """Send one reply per request, noting what is asked for; close the connection after a pause."""
+    for reply in replies:
+        if path := request_path(conn):
+            asked.append(path)
+            conn.sendall(reply)
+    time.sleep(pause)
+
+
 FLAG = response('200 OK', GIF)
 HEADERS = FLAG.removesuffix(GIF)
+KEPT = FLAG.replace(b'Connection: close\r\n', b'')  # the next request may use the connection
+ENDLESS = b'HTTP/1.1 200 OK\r\nConnection: close\r\n'
+BOMB, MORE = bomb()
 
 BEHAVIORS: dict[str, Handler | None] = {
     'refuses': None,
@@ -167,6 +195,10 @@ BEHAVIORS: dict[str, Handler | None] = {
     'answers 204': partial(answer, b'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'),
     'sends no content': partial(answer, response('200 OK')),
     'never answers': stay_silent,
+    'sends without end': partial(send_for_ever, ENDLESS + b'\r\n', bytes(10**5)),
+    'sends a bomb': partial(
+        send_for_ever, ENDLESS + b'Content-Encoding: gzip\r\n\r\n' + BOMB, MORE
+    ),
     'drips headers': partial(drip, b'', FLAG),
     'drips body': partial(drip, HEADERS, GIF),
 }
