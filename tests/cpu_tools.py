@@ -1,6 +1,7 @@
 """The scripts for CPU-bound work, run on few numbers and with any process start method."""
 
 import multiprocessing
+import os
 import signal
 import subprocess
 import time
@@ -48,6 +49,13 @@ def wait_until_busy(process: subprocess.Popen[str]) -> None:
     assert process.stdout
     process.stdout.readline()
     wait_until(lambda: len(members(process.pid)) > 2)
+
+
+def kill_worker(process: subprocess.Popen[str]) -> int:
+    """Kill a process that a script has forked; return its number."""
+    worker = next(pid for pid in members(process.pid) if pid != process.pid)
+    os.kill(worker, signal.SIGKILL)
+    return worker
 
 
 def assert_reader_may_leave(process: subprocess.Popen[str]) -> None:

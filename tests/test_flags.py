@@ -84,7 +84,7 @@ def test_flag_of_a_code_in_either_case(
         ('answers 204', httpx.HTTPStatusError, 'HTTP error 204 - No Content, empty'),
         ('sends no content', httpx.HTTPStatusError, 'HTTP error 200 - OK, empty'),
         ('redirects for ever', httpx.TooManyRedirects, 'redirects'),
-        ('redirects to no host', httpx.ConnectError, 'label empty'),
+        ('redirects to no host', httpx.TransportError, 'label empty'),
         ('accepts and closes', httpx.TransportError, ''),
         ('resets mid-body', httpx.ReadError, 'Connection reset by peer'),
         ('ends half-way', httpx.RemoteProtocolError, 'peer closed connection'),

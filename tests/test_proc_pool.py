@@ -19,7 +19,6 @@ from conftest import (
     ROOT,
     RunScript,
     StartScript,
-    members,
     started,
     wait_until,
     without,
@@ -32,6 +31,7 @@ from cpu_tools import (
     assert_interrupted,
     assert_reader_may_leave,
     cpu_script,
+    kill_worker,
     output_of,
     wait_until_busy,
 )
@@ -81,7 +81,7 @@ def test_every_kind_gives_the_same_answers_in_descending_order(kind: str, means:
 def test_killed_worker_is_reported_in_one_line() -> None:
     with cpu_script('proc_pool.py', 2, numbers=[LARGE] * 20, method='fork') as process:
         wait_until_busy(process)
-        os.kill(max(members(process.pid)), signal.SIGKILL)
+        kill_worker(process)
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert errors == 'proc_pool.py: a worker died before its work was done\n'
