@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Put the scripts under load, and their servers, disks and neighbours into trouble.
+"""Put the scripts under load, and their servers, limits, disks and neighbours into trouble.
 
     $ python3 benchmarks/faults.py
     what                      script                 seconds     OK   404  errors
@@ -7,11 +7,11 @@
     ...
 
 Whatever is not as it should be follows its line, and makes the exit status 1. Takes about
-four minutes, most of which is spent waiting.
+four minutes, most of which is spent waiting. Servers and processes are those of the tests, so
+pytest and psutil have to be installed.
 """
 
 import argparse
-import json
 import re
 import resource
 import shutil
@@ -24,17 +24,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'tests'))
 
-from flags import POP20_CC  # noqa: E402
-from flags2_common import COUNTRY_CODES_FILE, positive  # noqa: E402
-from support.clients import TIMEOUT  # noqa: E402
+from conftest import PATIENCE, ROOT, Server, command, serving, started
+from raw_server import KEPT, converse, misbehaving, raw_server
+
+from flags2_common import COUNTRY_CODES_FILE, POP20_CC, positive
 
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *CONCURRENT]
@@ -43,8 +44,8 @@ ALL_CC = COUNTRY_CODES_FILE.read_text('ascii').split()
 EVERY_CC = 676
 AT_ONCE = 1000
 OPEN_FILES = 4096
+TIMEOUT = 6.1  # seconds that the scripts wait for a server
 OVERHEAD = 4.0  # seconds that a run may take in addition to what it has to wait for
-PATIENCE = 120.0  # seconds until a run is given up
 OUTCOMES = {200: 'OK', 404: '404', 418: 'errors'}  # by the status that a server sends
 BAR = re.compile(r'\d+%\|')
 REPORT = {'OK': r'(\d+) flags? down', '404': r'(\d+) not found', 'errors': r'(\d+) errors?\.'}
@@ -54,11 +55,12 @@ AT_ONCE_SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import time
-import clients, flags2_common
+import flags2_common
 from {{module}} import download_many
+from support import clients
 
 _, url, *codes = sys.argv
-flags2_common.DEST_DIR.mkdir(exist_ok=True)
+flags2_common.make_dest_dir()
 clients.prepare(url)
 start = time.perf_counter()
 counter = download_many(codes, url, False, len(codes))
@@ -84,66 +86,52 @@ class Row(NamedTuple):
     problems: list[str]
 
 
-class Server(NamedTuple):
-    """A running slow_server.py."""
-
-    url: str
-    log: Path
-    process: subprocess.Popen[str]
-
-    def counts(self) -> Counter[str]:
-        """Return how the server has answered the requests, by its log."""
-        lines = self.log.read_text().splitlines()
-        return Counter(OUTCOMES[json.loads(line)['status']] for line in lines)
-
-
 @contextmanager
-def serving(*options: object, port: int = 0) -> Iterator[Server]:
-    """Run slow_server.py for as long as the block takes, by default on a free port."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, 'log')
-        args = [ROOT / 'slow_server.py', port, '--log', log, *options]
-        with start(Path(folder), *args, stderr=subprocess.DEVNULL) as process:
-            assert process.stdout
-            try:
-                yield Server(process.stdout.readline().split()[-1], log, process)
-            finally:
-                process.kill()
+def server_with(*options: object, port: int = 0) -> Iterator[Server]:
+    """Context manager: run slow_server.py, with its log out of the way."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder, 'log'), *options, port=port) as server,
+    ):
+        yield server
 
 
-def start(folder: Path, *args: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    """Start a Python script in a folder."""
-    command = [sys.executable, *map(str, args)]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
+def answers(server: Server) -> Counter[str]:
+    """Return how a server has answered the requests, by its log."""
+    return Counter(OUTCOMES[request['status']] for request in server.requests())
 
 
-def result_of(process: subprocess.Popen[str], started: float) -> Result:
+def result_of(process: subprocess.Popen[str], begun: float) -> Result:
     """Wait for a run to end."""
-    with process:
-        try:
-            stdout, stderr = process.communicate(timeout=PATIENCE)
-        finally:
-            process.kill()
+    stdout, stderr = process.communicate(timeout=PATIENCE)
     found = {outcome: re.search(pattern, stdout) for outcome, pattern in REPORT.items()}
     counts = Counter({outcome: int(match[1]) for outcome, match in found.items() if match})
     complaints = [line for line in stderr.splitlines() if line and not BAR.search(line)]
-    return Result(counts, time.monotonic() - started, process.returncode, complaints)
+    return Result(counts, time.monotonic() - begun, process.returncode, complaints)
 
 
-def run(folder: Path, *args: object) -> Result:
-    """Run a Python script in a folder."""
-    started = time.monotonic()
-    return result_of(start(folder, *args), started)
+def run(folder: Path, args: list[str], limit: str = 'true') -> Result:
+    """Run a command in a folder, under a limit that a shell sets."""
+    begun = time.monotonic()
+    with started(['bash', '-c', f'{limit}; exec "$@"', '-', *args], cwd=folder) as process:
+        return result_of(process, begun)
 
 
-def problems_of(result: Result, total: int, most_seconds: float) -> list[str]:
-    """Return what is wrong with a run that ought to count so many downloads in time."""
+def problems_of(result: Result, total: int, most_seconds: float, told: str = '') -> list[str]:
+    """Return what is wrong with a run that ought to count so many downloads in time.
+
+    It should complain of its first error, if it has one, and of nothing else but what is told.
+    """
+    has_errors = result.counts['errors'] > 0
+    told = r'\w+\.py: [A-Z]{2}: .+' if has_errors else told
     problems = result.complaints.copy()
+    if told and problems and re.fullmatch(told, problems[0]):
+        del problems[0]
     if result.counts.total() != total:
         problems.append(f'{result.counts.total()} counted of {total}')
     if result.seconds > most_seconds:
         problems.append(f'more than {most_seconds:.1f} seconds')
-    if result.status != int(result.counts['errors'] > 0):
+    if result.status != int(has_errors):
         problems.append(f'exit status {result.status}')
     return problems
 
@@ -162,14 +150,20 @@ def wrong_files(folder: Path, codes: list[str] | None = None) -> list[str]:
     return problems
 
 
+def wrong_number_of_files(folder: Path, result: Result) -> list[str]:
+    """Return what is wrong if a report and the folder differ."""
+    files = len(list(folder.glob('downloaded/*')))
+    return [f'{files} files'] if files != result.counts['OK'] else []
+
+
 def load(folder: Path, rounds: int) -> Iterator[Row]:
     """Have a thousand downloads wait at the same time."""
     codes = list(islice(cycle(ALL_CC), AT_ONCE))
-    with serving() as server:
+    with server_with() as server:
         for number in range(1, rounds + 1):
             for script in CONCURRENT:
                 code = AT_ONCE_SCRIPT.format(module=script.removesuffix('.py'))
-                result = run(folder, '-c', code, server.url, *codes)
+                result = run(folder, [sys.executable, '-c', code, server.url, *codes])
                 problems = problems_of(result, AT_ONCE, 5 + OVERHEAD)
                 problems += wrong_files(folder, ALL_CC)
                 if result.counts['errors']:
@@ -182,11 +176,11 @@ def error_rates(folder: Path) -> Iterator[Row]:
     """Compare what scripts count to what a server has sent."""
     for rate in (0, 0.25, 1):
         for script in FLAGS2:
-            with serving('--max-delay=.02', '--min-delay=0', f'--error-rate={rate}') as server:
-                result = run(folder, ROOT / script, '-e', '-m', 100, '-s', server.url)
+            with server_with('--max-delay=.02', '--min-delay=0', f'--error-rate={rate}') as server:
+                result = run(folder, command(script, '-e', '-m', 100, '-s', server.url))
                 problems = problems_of(result, EVERY_CC, 0.02 * EVERY_CC + OVERHEAD)
-                if result.counts != server.counts():
-                    problems.append(f'the server says {dict(server.counts())}')
+                if result.counts != answers(server):
+                    problems.append(f'the server says {dict(answers(server))}')
             yield Row(f'error rate {rate}', script, result, problems + wrong_files(folder))
 
 
@@ -195,19 +189,18 @@ def restart(folder: Path) -> Iterator[Row]:
     options = ('--min-delay=.2', '--max-delay=.4')
     for script in CONCURRENT:
         with ExitStack() as stack:
-            first = stack.enter_context(serving(*options))
-            started = time.monotonic()
-            process = start(folder, ROOT / script, '-e', '-m', 20, '-s', first.url)
-            while first.counts().total() < EVERY_CC / 3:
-                time.sleep(0.02)
+            first = stack.enter_context(server_with(*options))
+            begun = time.monotonic()
+            args = command(script, '-e', '-m', 20, '-s', first.url)
+            process = stack.enter_context(started(args, cwd=folder))
+            first.first_requests(EVERY_CC // 3)
             first.process.kill()
             first.process.wait()
             port = urlsplit(first.url).port or 0
-            second = stack.enter_context(serving(*options, port=port))
-            result = result_of(process, started)
+            second = stack.enter_context(server_with(*options, port=port))
+            result = result_of(process, begun)
             problems = problems_of(result, EVERY_CC, EVERY_CC / 20 * 0.4 + OVERHEAD)
-            answered = first.counts() + second.counts()
-            lost = EVERY_CC - answered.total()
+            lost = EVERY_CC - (answers(first) + answers(second)).total()
             if not lost <= result.counts['errors'] <= lost + 20:  # some were logged, not read
                 problems.append(f'{lost} requests were not answered')
         yield Row('server killed, restarted', script, result, problems + wrong_files(folder))
@@ -216,25 +209,56 @@ def restart(folder: Path) -> Iterator[Row]:
 def frozen(folder: Path) -> Iterator[Row]:
     """Stop the server half-way without closing its connections."""
     for script in CONCURRENT:
-        with serving('--min-delay=.2', '--max-delay=.4') as server:
-            started = time.monotonic()
-            process = start(folder, ROOT / script, '-a', '-m', 100, '-s', server.url)
-            while server.counts().total() < len(ALL_CC) / 4:
-                time.sleep(0.02)
-            server.process.send_signal(signal.SIGSTOP)
-            result = result_of(process, started)
+        with server_with('--min-delay=.2', '--max-delay=.4') as server:
+            begun = time.monotonic()
+            args = command(script, '-a', '-m', 100, '-s', server.url)
+            with started(args, cwd=folder) as process:
+                server.first_requests(len(ALL_CC) // 4)
+                server.process.send_signal(signal.SIGSTOP)
+                result = result_of(process, begun)
         problems = problems_of(result, len(ALL_CC), 2 * TIMEOUT + OVERHEAD)
         yield Row('server frozen', script, result, problems + wrong_files(folder))
 
 
+def closed_connections(folder: Path) -> Iterator[Row]:
+    """Have a server close each connection when it gets the second request."""
+    for script in FLAGS2:
+        asked: list[str] = []
+        with raw_server(partial(converse, [KEPT, b''], asked)) as server:
+            result = run(folder, command(script, '-a', '-s', server.url))
+        problems = problems_of(result, len(ALL_CC), OVERHEAD)
+        problems += wrong_number_of_files(folder, result)
+        if result.counts['errors']:
+            problems.append('errors')
+        if max(Counter(asked).values()) > 2:
+            problems.append('requests are repeated more than once')
+        yield Row('connections closed', script, result, problems)
+
+
+def endless(folder: Path) -> Iterator[Row]:
+    """Send what would fill any memory, as it is or packed."""
+    for behavior in ('sends without end', 'sends a bomb'):
+        for script in FLAGS2:
+            with misbehaving(behavior) as server:
+                args = command(script, '-al', 20, '-m', 5, '-s', server.url)
+                result = run(folder, args, 'ulimit -v 1500000')
+            problems = problems_of(result, 20, 2 * OVERHEAD)
+            problems += wrong_number_of_files(folder, result)
+            yield Row(f'server {behavior}', script, result, problems)
+
+
 def neighbours(folder: Path) -> Iterator[Row]:
     """Have several scripts download the same flags into one folder at the same time."""
-    with serving('--min-delay=.01', '--max-delay=.05') as server:
+    with server_with('--min-delay=.01', '--max-delay=.05') as server:
         for count in (2, len(NEIGHBOURS)):
-            started = time.monotonic()
+            begun = time.monotonic()
             scripts = NEIGHBOURS[:count]
-            processes = [start(folder, ROOT / script, '-s', server.url) for script in scripts]
-            results = [result_of(process, started) for process in processes]
+            with ExitStack() as stack:
+                processes = [
+                    stack.enter_context(started(command(script, '-s', server.url), cwd=folder))
+                    for script in scripts
+                ]
+                results = [result_of(process, begun) for process in processes]
             for script, result in zip(scripts, results, strict=True):
                 counted = len(POP20_CC) if 'flags2' in script else 0
                 problems = problems_of(result, counted, 20 * 0.05 + 2 * OVERHEAD)
@@ -243,23 +267,49 @@ def neighbours(folder: Path) -> Iterator[Row]:
             shutil.rmtree(folder / 'downloaded')
 
 
+def few_files(folder: Path) -> Iterator[Row]:
+    """Allow fewer open files than connections are asked for."""
+    told = r'\w+\.py: no more than 10 requests at a time, as more files cannot be open'
+    with server_with('--max-delay=0') as server:
+        for script in CONCURRENT:
+            args = command(script, '-a', '-m', EVERY_CC, '-s', server.url)
+            result = run(folder, args, 'ulimit -n 60')
+            problems = problems_of(result, len(ALL_CC), OVERHEAD, told)
+            yield Row('60 open files', script, result, problems + wrong_files(folder, ALL_CC))
+
+
+def few_threads(folder: Path) -> Iterator[Row]:
+    """Leave no room for as many threads as are asked for."""
+    last_words = "flags2_threadpool.py: can't start new thread (RuntimeError)"
+    with server_with('--max-delay=.1', '--min-delay=.1') as server:
+        args = command('flags2_threadpool.py', '-e', '-m', AT_ONCE, '-s', server.url)
+        result = run(folder, args, 'ulimit -v 150000')
+        problems = wrong_files(folder) + wrong_number_of_files(folder, result)
+        if (result.status, result.complaints) != (1, [last_words]):
+            problems += [f'exit status {result.status}', *result.complaints]
+        if result.seconds > OVERHEAD:
+            problems.append('too long')
+        yield Row('no more threads', 'flags2_threadpool.py', result, problems)
+
+
 def full_disk(folder: Path) -> Iterator[Row]:
     """Download more than a disk can hold: a small one in memory, if we may make it."""
-    command = ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', str(folder)]
-    if subprocess.run(command, capture_output=True).returncode:
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
         print('full disk: left out, as only the superuser of a Linux system can make a small one')
         return
     try:
-        with serving('--max-delay=.02', '--min-delay=0') as server:
+        with server_with('--max-delay=.02', '--min-delay=0') as server:
             for script in [*FLAGS2, 'flags_threadpool.py', 'flags_asyncio.py']:
-                args = ['-a'] if 'flags2' in script else []
-                result = run(folder, ROOT / script, *args, '-s', server.url)
+                args = ['-a'] if script in FLAGS2 else []
+                result = run(folder, command(script, *args, '-s', server.url))
                 problems = wrong_files(folder)
-                last_words = f'{script}: No space left on device: downloaded/'
-                if result.status != 1 or not result.complaints[-1].startswith(last_words):
+                last_words = rf'{script}: ([A-Z]{{2}}: )?No space left on device: downloaded/.*'
+                if result.status != 1 or not re.fullmatch(last_words, result.complaints[-1]):
                     problems += [f'exit status {result.status}', *result.complaints]
-                if result.seconds > len(ALL_CC) * 0.02 + OVERHEAD:
-                    problems.append('too long')
+                if script in FLAGS2:
+                    problems += problems_of(result, len(ALL_CC), len(ALL_CC) * 0.02 + OVERHEAD)
+                    problems += wrong_number_of_files(folder, result)
                 yield Row('disk full', script, result, problems)
                 shutil.rmtree(folder / 'downloaded')
     finally:
@@ -268,14 +318,28 @@ def full_disk(folder: Path) -> Iterator[Row]:
 
 def idle_connections(folder: Path) -> Iterator[Row]:
     """Have a thousand clients connect to the server and say nothing."""
-    with serving('--max-delay=0') as server, ExitStack() as stack:
+    with server_with('--max-delay=0') as server, ExitStack() as stack:
         port = urlsplit(server.url).port
         for _ in range(AT_ONCE):
             stack.enter_context(socket.create_connection(('localhost', port)))
         for script in FLAGS2:
-            result = run(folder, ROOT / script, '-a', '-s', server.url)
+            result = run(folder, command(script, '-a', '-s', server.url))
             problems = problems_of(result, len(ALL_CC), OVERHEAD) + wrong_files(folder, ALL_CC)
             yield Row(f'{AT_ONCE} idle connections', script, result, problems)
+
+
+SCENARIOS = [
+    error_rates,
+    restart,
+    frozen,
+    closed_connections,
+    endless,
+    neighbours,
+    few_files,
+    few_threads,
+    full_disk,
+    idle_connections,
+]
 
 
 def main() -> None:
@@ -287,10 +351,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, most), most))
     print(f'{"what":26}{"script":22}{"seconds":>8}{"OK":>7}{"404":>6}{"errors":>8}')
     wrong = 0
-    scenarios = (error_rates, restart, frozen, neighbours, full_disk, idle_connections)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for rows in (load(folder, rounds), *(scenario(folder) for scenario in scenarios)):
+        for rows in (load(folder, rounds), *(scenario(folder) for scenario in SCENARIOS)):
             for what, script, result, problems in rows:
                 counts = result.counts
                 figures = f'{counts["OK"]:7}{counts["404"]:6}{counts["errors"]:8}'

@@ -94,9 +94,10 @@ def in_shell(code: str, *args: str) -> Script:
 @pytest.mark.parametrize('script', CONCURRENT)
 @pytest.mark.parametrize('limit', ['ulimit -n 60', 'ulimit -S -n 60'])
 def test_connections_are_as_many_as_files_may_be_open(
-    limit: str, script: str, fast_server: Server
+    limit: str, script: str, start_server: StartServer
 ) -> None:
-    args = command(script, '-a', '-m', 676, '-s', fast_server.url)
+    server = start_server('--max-delay', 0.05)
+    args = command(script, '-a', '-m', 676, '-s', server.url)
     run = in_shell(f'{limit}; exec "$@"', *args)
     told = f'{script}: no more than 10 requests at a time, as more files cannot be open'
     assert complaints(run.stderr) == ([] if '-S' in limit else [told])
