@@ -37,9 +37,9 @@ class Process(multiprocessing.Process):
 
     def run(self) -> None:
         """Do the work until the parent sends SIGTERM, or ends without a word."""
-        for number in interrupts.SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python may miss one just before it waits
+        for number in set(interrupts.SIGNALS) - {signal.SIGTERM}:
+            signal.signal(number, signal.SIG_IGN)
         if sys.platform != 'win32':
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         try:
