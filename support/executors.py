@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from support import interrupts
-from support.console import fail
+from support.console import discard_unwritable_output, fail
 
 T = TypeVar('T')
 
@@ -47,6 +47,8 @@ class Process(multiprocessing.Process):
             super().run()
         except (MemoryError, OSError, RuntimeError):  # no more threads, most likely
             sys.exit(1)  # which the parent will tell
+        finally:
+            discard_unwritable_output()  # or it would fail again, at length, when this ends
 
 
 @contextmanager
