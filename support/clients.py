@@ -211,7 +211,8 @@ def is_loopback(host: str) -> bool:
     with suppress(OSError):
         return socket.inet_aton(host)[0] == 127
     with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
+        return (getattr(address, 'ipv4_mapped', None) or address).is_loopback
     return f'.{host}'.rstrip('.').endswith('.localhost')
 
 

@@ -23,6 +23,7 @@ def good_end() -> Iterator[None]:
     """
     before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
     interrupts.handle_signals(f'{script_name()}: interrupted')
+    threading.excepthook = _end_with_thread
     sys.stderr = sys.stderr or io.StringIO()  # it may have been closed from the start
     try:
         yield
@@ -36,10 +37,19 @@ def good_end() -> Iterator[None]:
             complain('interrupted')
     finally:
         interrupts.last_words = ''
+        if not interrupts.stop_signal:
+            threading.excepthook = threading.__excepthook__
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if interrupts.stop_signal else handler)
     if interrupts.stop_signal:
         sys.exit(128 + interrupts.stop_signal)
+
+
+def _end_with_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value and is_out_of_resources(args.exc_value):
+        complain(reason(args.exc_value))
+        os._exit(1)  # others may wait for that thread
+    threading.__excepthook__(args)
 
 
 def explain(exc: BaseException) -> None:
@@ -124,15 +134,29 @@ def plural(number: int, noun: str) -> str:
     return f'{number} {noun}{ending if number != 1 else ""}'
 
 
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Context manager: put off signals, and let processes that start in the block do so too."""
+    if sys.platform == 'win32':
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside path, then rename it; raise OSError if that cannot be done."""
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as exc:
-        exc.filename = str(path)  # the user has not heard of the other one
-        raise
-    finally:
-        with suppress(OSError):  # it may never have existed
-            partial.unlink()
+    with signals_blocked():
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        except OSError as exc:
+            exc.filename = str(path)  # the user has not heard of the other one
+            raise
+        finally:
+            with suppress(OSError):  # it may never have existed
+                partial.unlink()

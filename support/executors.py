@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
-from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from multiprocessing import resource_tracker
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from support import interrupts
-from support.console import discard_unwritable_output, fail
+from support.console import discard_unwritable_output, fail, signals_blocked
 
 T = TypeVar('T')
 
@@ -32,7 +31,7 @@ class Process(multiprocessing.Process):
     def start(self) -> None:
         """Start in such a way that no signal can arrive before `run` is called."""
         self.daemon = True  # the script must not wait for it
-        with terminal_signals_blocked():
+        with signals_blocked():
             super().start()
 
     def run(self) -> None:
@@ -51,20 +50,6 @@ class Process(multiprocessing.Process):
             discard_unwritable_output()  # or it would fail again, at length, when this ends
 
 
-@contextmanager
-def terminal_signals_blocked() -> Iterator[None]:
-    """Context manager: let processes that start in the block inherit a mask of signals."""
-    if sys.platform == 'win32':
-        yield
-        return
-    blocked = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
 def end_with_parent() -> None:
     """Block until the parent process has ended, then end this one."""
     if parent := multiprocessing.parent_process():
@@ -77,7 +62,7 @@ def quiet_processes() -> Any:
     context: Any = copy.copy(multiprocessing.get_context())
     context.Process = Process
     if context.get_start_method() != 'fork' and sys.platform != 'win32':
-        with terminal_signals_blocked():
+        with signals_blocked():
             resource_tracker.ensure_running()  # it outlives them, to clean up
     return context
 
