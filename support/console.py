@@ -135,12 +135,13 @@ def plural(number: int, noun: str) -> str:
 
 
 @contextmanager
-def signals_blocked() -> Iterator[None]:
+def signals_blocked(*exceptions: int) -> Iterator[None]:
     """Context manager: put off signals, and let processes that start in the block do so too."""
     if sys.platform == 'win32':
         yield
         return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGTERM})
+    blocked = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM} - set(exceptions)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     try:
         yield
     finally:

@@ -29,9 +29,10 @@ class Process(multiprocessing.Process):
     """A process that leaves signals of the terminal to its parent, and ends with it."""
 
     def start(self) -> None:
-        """Start in such a way that no signal can arrive before `run` is called."""
+        """Start in such a way that no signal can disturb it before `run` is called."""
         self.daemon = True  # the script must not wait for it
-        with signals_blocked():
+        is_forked = multiprocessing.get_start_method() == 'fork'
+        with signals_blocked(*(() if is_forked else (signal.SIGTERM,))):  # fatal to what loads
             super().start()
 
     def run(self) -> None:
