@@ -30,6 +30,8 @@ if 'PYTHONWARNINGS' in os.environ:
 if sys.flags.dev_mode:
     os.environ['PYTHONPATH'] = str(ROOT / 'tests/dev_mode')
 
+pytest.register_assert_rewrite('cpu_tools')
+
 PATIENCE = 60  # seconds until a test gives up on a script
 
 Script = subprocess.CompletedProcess[str]
