@@ -45,7 +45,7 @@ class Process(multiprocessing.Process):
         try:
             threading.Thread(target=end_with_parent, daemon=True).start()
             super().run()
-        except (MemoryError, OSError, RuntimeError):  # no more threads, most likely
+        except (EOFError, MemoryError, OSError, RuntimeError):  # no parent, no more threads
             sys.exit(1)  # which the parent will tell
         finally:
             discard_unwritable_output()  # or it would fail again, at length, when this ends
