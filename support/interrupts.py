@@ -27,9 +27,8 @@ PERIOD = 0.05  # seconds
 FRAGILE = ('asyncio', 'concurrent.futures', 'multiprocessing')
 
 break_off: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
-stop_signal = 0
+stop_signal = _pid = 0
 last_words = ''  # to say on stderr where a process is ended in the midst of its work
-_pid = 0
 
 
 def check() -> None:
@@ -75,9 +74,9 @@ def _reader_has_left() -> bool:
 
 
 def _wind_down() -> None:
-    """Break off what waits, and what still comes to wait; after GRACE, end the process."""
+    """Break off what waits, and what still comes to wait; end the process if it does not end."""
     start = time.monotonic()
-    while (elapsed := time.monotonic() - start) < GRACE:
+    while (elapsed := time.monotonic() - start) < (GRACE if last_words else 2 * GRACE):
         with suppress(KeyError, OSError, RuntimeError):  # none left; it has ended by itself
             while True:
                 waiting, end = break_off.popitem()
@@ -85,6 +84,7 @@ def _wind_down() -> None:
         for child in multiprocessing.active_children():
             child.terminate() if elapsed < GRACE / 2 else child.kill()
         time.sleep(PERIOD)
-    if last_words and stop_signal != SIGPIPE:
-        print(last_words, file=sys.stderr, flush=True)
+    with suppress(OSError):
+        if last_words and stop_signal != SIGPIPE:
+            print(last_words, file=sys.stderr, flush=True)
     os._exit(128 + stop_signal)
