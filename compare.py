@@ -39,7 +39,7 @@ FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_async
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
-GRACE = 1.4  # seconds from a signal to the end: scripts take up to half of it, then comes a report
+GRACE = 1.6  # seconds from a signal to the end: scripts take up to one, then comes a report
 PICTURES = ('.png', '.svg')
 TEMPLATE = Path(__file__).resolve().parent / 'comparing/watch.html'
 

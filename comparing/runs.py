@@ -24,7 +24,7 @@ except ImportError:  # it comes with the extra "compare"
 
 ROOT = Path(__file__).resolve().parent.parent
 PERIOD = 0.02  # seconds from one look at a script's memory to the next
-PATIENCE = 0.8  # seconds for a script to end after a signal
+PATIENCE = 1.1  # seconds for a script to end after a signal
 LAST_LINE = re.compile(r' (\d+\.\d\d)s\n\Z')  # such as "20 downloads in 7.26s"
 
 

@@ -74,7 +74,8 @@ def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any
         return futures.ThreadPoolExecutor(1 if kind == 'serial' else workers)
     if kind == 'interpreter':
         executor: Any = futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
-        executor.map = partial(map_imported, executor.map)
+        script = import_module(Path(sys.argv[0]).stem)
+        executor.map = partial(map_imported, script, executor.map)
         return executor
     try:
         from support.cluster import DaskExecutor
@@ -83,9 +84,10 @@ def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any
     return DaskExecutor(workers, scheduler)
 
 
-def map_imported(executor_map: Any, fn: Callable[..., T], *iterables: Iterable[Any]) -> Iterator[T]:
+def map_imported(
+    script: Any, executor_map: Any, fn: Callable[..., T], *iterables: Iterable[Any]
+) -> Iterator[T]:
     """Map a function of the script as others import it: classes of __main__ cannot be passed."""
-    script = import_module(Path(sys.argv[0]).stem)
     results: Iterator[T] = executor_map(getattr(script, fn.__name__), *iterables)
     return results
 

@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 
 SIGNALS = [s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE')]
 SIGPIPE = 13  # also where there is no such signal
-GRACE = 0.7  # seconds from a signal to the end of the process
+GRACE = 1.0  # seconds from a signal to the end of the process
 PERIOD = 0.05  # seconds
 # An exception raised in the midst of these would leave processes and semaphores behind
 FRAGILE = ('asyncio', 'concurrent.futures', 'multiprocessing')

@@ -1,6 +1,7 @@
 """What servers, proxies, limits and streams may do to the scripts, and listings beside them."""
 
 import itertools
+import multiprocessing
 import os
 import re
 import shutil
@@ -254,7 +255,8 @@ def test_nothing_on_this_machine_is_asked_of_a_proxy(
 ) -> None:
     try:
         ((family, *_, address), *_) = socket.getaddrinfo(host.strip('[]'), 0)
-        socket.socket(family).bind(address)
+        with socket.socket(family) as sock:
+            sock.bind(address)
     except OSError:
         pytest.skip('not an address of this machine')
     server = start_server('--max-delay', 0, '--bind', str(address[0]))
@@ -348,7 +350,7 @@ def takes_signals(pid: int) -> bool:
 @pytest.fixture
 def as_nobody() -> list[str]:
     """Return the start of a command that runs as a user who owns no other process."""
-    user = f'--reuid={50_000 + os.getpid() % 10_000}'
+    user = f'--reuid={50_000 + time.monotonic_ns() % 1_000_000}'
     prefix = ['setpriv', user, '--clear-groups']
     may = shutil.which('setpriv') and os.geteuid() == 0
     if not may or subprocess.run([*prefix, sys.executable, '-c', '']).returncode:
@@ -387,7 +389,8 @@ def test_cpu_bound_work_ends_without_more_processes(script: str, as_nobody: list
 def check_limited(run: Script) -> None:
     """Check that a script that could not have all it wanted has ended in good order."""
     assert run.returncode in (0, 1)
-    assert len(complaints(run.stderr)) <= 1
+    if multiprocessing.get_start_method() != 'forkserver':  # which prints tracebacks of its own
+        assert len(complaints(run.stderr)) <= 1
     if 'site:' in run.stdout:
         assert counts(run.stdout)['downloaded'] == len(flag_files())
 
