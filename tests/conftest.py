@@ -24,9 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.pop('PYTHONUNBUFFERED', None)  # the scripts have to flush their output themselves
 if 'PYTHONWARNINGS' in os.environ:
-    # fork, which is tried also where it is not the default; tracebacks of Python 3.15
-    for message in ('This process', 'Module globals is missing'):
-        os.environ['PYTHONWARNINGS'] += f',ignore:{message}:DeprecationWarning'
+    # which Python 3.15 says of its own tracebacks
+    os.environ['PYTHONWARNINGS'] += ',ignore:Module globals is missing:DeprecationWarning'
 if sys.flags.dev_mode:
     os.environ['PYTHONPATH'] = str(ROOT / 'tests/dev_mode')
 

@@ -1,5 +1,6 @@
 """Clients for workers: connections, TLS and proxies."""
 
+import os
 import ssl
 import threading
 from collections.abc import Iterator
@@ -50,7 +51,9 @@ def test_downloads_over_tls_from_a_known_authority(
 @pytest.mark.parametrize('script', SERIES)
 def test_unknown_authority_is_an_error(script: str, https_url: str, run_script: RunScript) -> None:
     # httpcore leaves a connection open if its handshake is cancelled
-    run = run_script(script, '-s', https_url, PYTHONWARNINGS='ignore::ResourceWarning')
+    filters = [os.environ.get('PYTHONWARNINGS'), 'ignore::ResourceWarning']
+    environ = {'PYTHONWARNINGS': ','.join(filter(None, filters))}
+    run = run_script(script, '-s', https_url, **environ)
     assert run.returncode == 1
     assert 'certificate verify failed' in run.stderr
     assert len(run.stderr.splitlines()) == 1
