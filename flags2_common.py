@@ -85,7 +85,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         if _errors and not args.verbose:
             complain(_errors[0])
         final_report(cc_list, counter, t0)
-    if _errors:
+    if _errors or counter[DownloadStatus.ERROR]:  # a script need not note what it counts
         sys.exit(1)
 
 

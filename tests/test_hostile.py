@@ -600,6 +600,17 @@ def test_listing_reports(
 
 
 @pytest.mark.usefixtures('typed')
+@pytest.mark.parametrize('listing', ['one_by_one', 'with_threads'])
+def test_errors_that_a_listing_counts_make_the_status_1(
+    listing: str, start_server: StartServer, run_script: RunScript
+) -> None:
+    server = start_server('--max-delay', 0, '--error-rate', 1)
+    run = run_script(Path(f'{listing}.py').resolve(), 'br', 'us', '-s', server.url)
+    assert counts(run.stdout)['error'] == 2
+    assert run.returncode == 1
+
+
+@pytest.mark.usefixtures('typed')
 def test_listing_computes(run_script: RunScript) -> None:
     run = run_script(Path('primes_listing.py').resolve())
     assert (run.returncode, run.stderr) == (0, '')
