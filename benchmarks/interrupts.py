@@ -84,20 +84,14 @@ def interrupted_run(script: str, url: str, latest: float, folder: Path, rng: ran
             process.kill()
     right = {128 + signum, -signum} if running else {0}  # shells tell no difference
     lines = [line for line in stderr.splitlines() if line and not re.search(r'\d+%\|', line)]
-    wrong_tally = script in FLAGS2 and tally(stdout) != len(list(folder.glob('downloaded/*')))
-    if (
-        process.returncode not in right
-        or lines not in ([], [f'{script}: interrupted'])
-        or wrong_tally
-    ):
-        print(script, *options, signum.name, process.returncode, stdout[-300:], stderr, flush=True)
-    return Run(
-        running,
-        seconds if running else 0,
+    faults = (
         process.returncode not in right,
         lines not in ([], [f'{script}: interrupted']),
-        wrong_tally,
+        script in FLAGS2 and tally(stdout) != len(list(folder.glob('downloaded/*'))),
     )
+    if any(faults):
+        print(script, *options, signum.name, process.returncode, stdout[-300:], stderr, flush=True)
+    return Run(running, seconds if running else 0, *faults)
 
 
 def tally(report: str) -> int:

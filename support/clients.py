@@ -54,8 +54,8 @@ class _Attempt:
         """
         if not isinstance(exc, Exception) or isinstance(exc, httpx.HTTPStatusError):
             return False
-        is_new = self.is_last or self.peer or self.received or interrupts.stop_signal
-        if isinstance(exc, httpx.NetworkError | httpx.RemoteProtocolError) and not is_new:
+        is_final = self.is_last or self.peer or self.received or interrupts.stop_signal
+        if isinstance(exc, httpx.NetworkError | httpx.RemoteProtocolError) and not is_final:
             return True
         words = system_error(exc) or str(exc) or 'timed out'  # httpx is silent on nothing else
         if isinstance(exc, httpx.ConnectError) and self.peer != exc.request.url.raw_host.decode():

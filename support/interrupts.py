@@ -49,8 +49,8 @@ def handle_signals(words: str) -> None:
 def _on_signal(number: int, frame: FrameType | None) -> None:
     """Stop the program: by KeyboardInterrupt, unless something can be broken off."""
     global stop_signal
-    if os.getpid() != _pid or (multiprocessing.parent_process() and not break_off):
-        os._exit(128 + number)  # a process just forked, or one that computes
+    if os.getpid() != _pid:
+        os._exit(128 + number)  # a process just forked
     if stop_signal or (number == SIGPIPE and not _reader_has_left()):
         return
     stop_signal = number
