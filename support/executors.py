@@ -40,10 +40,11 @@ class Process(multiprocessing.Process):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python may miss one just before it waits
         for number in set(interrupts.SIGNALS) - {signal.SIGTERM}:
             signal.signal(number, signal.SIG_IGN)
-        if sys.platform != 'win32':
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         try:
-            threading.Thread(target=end_with_parent, daemon=True).start()
+            with signals_blocked():  # only the main thread may take them, as it puts them off
+                threading.Thread(target=end_with_parent, daemon=True).start()
+            if sys.platform != 'win32':
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             super().run()
         except (EOFError, MemoryError, OSError, RuntimeError):  # no parent, no more threads
             sys.exit(1)  # which the parent will tell
@@ -55,7 +56,7 @@ def end_with_parent() -> None:
     """Block until the parent process has ended, then end this one."""
     if parent := multiprocessing.parent_process():
         parent.join()
-        os._exit(1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def quiet_processes() -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support import clients
-from support.console import good_end
+from support.console import good_end, signals_blocked
 from support.executors import quiet_processes
 
 
@@ -53,6 +53,21 @@ def sleep_in_processes(method: str) -> None:
         list(executor.map(time.sleep, [120] * 3))
 
 
+def write_in_processes(method: str) -> None:
+    """Have a process write a file."""
+    multiprocessing.set_start_method(method)
+    with ProcessPoolExecutor(1, quiet_processes()) as executor:
+        executor.submit(write_slowly).result()
+
+
+def write_slowly() -> None:
+    """Take a while in the midst of writing a file."""
+    with signals_blocked():
+        print('ready', flush=True)
+        time.sleep(0.2)
+        Path('whole').touch()
+
+
 def fork() -> None:
     """Have a child process print its number and sleep; print how it ends."""
     child = os.fork()
@@ -74,6 +89,7 @@ JOBS: list[Callable[..., None]] = [
     compute,
     sleep_in_threads,
     sleep_in_processes,
+    write_in_processes,
     fork,
     print_lines,
 ]

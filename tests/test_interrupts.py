@@ -119,6 +119,18 @@ def test_reader_of_the_output_that_leaves_ends_it_in_silence(
     assert job.stderr.read() == ''
 
 
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGKILL])
+def test_worker_process_completes_a_file_before_it_ends(
+    signum: int, method: str, start_script: StartScript
+) -> None:
+    job = start_script(JOBS, 'write_in_processes', method)
+    assert first_line(job) == 'ready'
+    job.send_signal(signum)
+    wait_until(lambda: not members(job.pid))
+    assert Path('whole').exists()
+
+
 def test_ctrl_c_may_end_the_reader_of_the_output_too(start_script: StartScript) -> None:
     with misbehaving('never answers') as server:
         job = start_script(JOBS, 'wait_in_threads', server.url)
