@@ -30,6 +30,7 @@ class Process(multiprocessing.Process):
 
     def start(self) -> None:
         """Start in such a way that no signal can disturb it before `run` is called."""
+        interrupts.check()
         self.daemon = True  # the script must not wait for it
         is_forked = multiprocessing.get_start_method() == 'fork'
         with signals_blocked(*(() if is_forked else (signal.SIGTERM,))):  # fatal to what loads
