@@ -33,7 +33,7 @@ from comparing.report import markdown, report, rows
 from comparing.runs import Entry, RunError, run_script
 from support import interrupts, servers
 from support.console import complain, fail, good_end
-from support.executors import add_workers_argument, available_kinds
+from support.executors import KINDS, add_workers_argument
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
@@ -245,7 +245,7 @@ def flags2_entries(args: argparse.Namespace, others: list[str]) -> list[Entry]:
 
 def primes_entries(args: argparse.Namespace, _others: list[str]) -> list[Entry]:
     """Return proc_pool.py with each executor that this Python offers, and procs.py."""
-    others = [kind for kind in available_kinds() if kind not in ('serial', 'dask')]
+    others = [kind for kind in KINDS if kind not in ('serial', 'dask')]
     others += ['dask'] if args.dask else []
     workers = [str(args.workers)] if args.workers else []
     return [

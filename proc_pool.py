@@ -72,14 +72,12 @@ def process_args() -> argparse.Namespace:
         '--executor',
         choices=executors.KINDS,
         default='process',
-        help='kind of executor (default: %(default)s)',
+        help='kind of executor (default: %(default)s; interpreter needs Python 3.14 or later)',
     )
     parser.add_argument(
         '--scheduler', metavar='ADDRESS', help="use this dask scheduler's workers; for -x dask"
     )
     args = parser.parse_args()
-    if args.executor not in executors.available_kinds():
-        parser.error(f'-x {args.executor} needs Python 3.14 or later')
     if args.scheduler is not None and args.executor != 'dask':
         parser.error('--scheduler goes with -x dask')
     if args.scheduler is not None and args.workers:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from support.executors import available_kinds  # noqa: E402
+from support.executors import KINDS  # noqa: E402
 
 SCRIPT = ROOT / 'proc_pool.py'
 TIMEOUT = 120  # seconds for one run
@@ -44,7 +44,7 @@ def main() -> None:
     print(f'{cpus} CPUs, Python {sys.version.split()[0]}', HEADER, sep='\n', flush=True)
     serial = measured('serial', cpus)
     print(row('serial', serial, serial, 1), flush=True)
-    for kind in available_kinds():
+    for kind in KINDS:
         if kind != 'serial' and (kind != 'dask' or find_spec('distributed')):
             print(row(kind, measured(kind, cpus), serial, cpus), flush=True)
 

@@ -7,21 +7,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
-from functools import partial
 from importlib import import_module
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from support import interrupts
 from support.console import discard_unwritable_output, fail, signals_blocked
 
-T = TypeVar('T')
-
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
 KINDS = ['process', 'thread', 'serial', 'interpreter', 'dask']
+if sys.version_info < (3, 14):
+    KINDS.remove('interpreter')
 NOUNS = {'serial': 'serial thread', 'dask': 'dask worker'}  # where it is not the kind's name
 
 
@@ -76,27 +74,15 @@ def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any
         return futures.ThreadPoolExecutor(1 if kind == 'serial' else workers)
     if kind == 'interpreter':
         executor: Any = futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
-        script = import_module(Path(sys.argv[0]).stem)
-        executor.map = partial(map_imported, script, executor.map)
+        # Classes of __main__ cannot be passed, those of the same script imported can
+        script, pool_map = import_module(Path(sys.argv[0]).stem), executor.map
+        executor.map = lambda fn, *args: pool_map(getattr(script, fn.__name__), *args)
         return executor
     try:
         from support.cluster import DaskExecutor
     except ModuleNotFoundError:
         fail("dask.distributed is not installed; try: pip install '.[cluster]'")
     return DaskExecutor(workers, scheduler)
-
-
-def map_imported(
-    script: Any, executor_map: Any, fn: Callable[..., T], *iterables: Iterable[Any]
-) -> Iterator[T]:
-    """Map a function of the script as others import it: classes of __main__ cannot be passed."""
-    results: Iterator[T] = executor_map(getattr(script, fn.__name__), *iterables)
-    return results
-
-
-def available_kinds() -> list[str]:
-    """Return the kinds of executors that this Python has, installed or not."""
-    return [kind for kind in KINDS if kind != 'interpreter' or sys.version_info >= (3, 14)]
 
 
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:

@@ -91,7 +91,7 @@ def test_killed_worker_is_reported_in_one_line() -> None:
 def test_interpreters_need_a_newer_python(run_script: RunScript) -> None:
     done = run_script('proc_pool.py', '-x', 'interpreter')
     assert done.returncode == 2
-    assert done.stderr.endswith('error: -x interpreter needs Python 3.14 or later\n')
+    assert "invalid choice: 'interpreter' (choose from " in done.stderr
 
 
 def test_imports_nothing_that_it_does_not_need() -> None:
