@@ -87,6 +87,7 @@ class SlowServer(ThreadingHTTPServer):
             self.in_flight += 1
             self.change += 1
             request = {
+                'code': flag_code(path[:MAX_TEXT]),
                 'path': path[:MAX_TEXT],
                 'status': None,
                 'start': start,
@@ -116,7 +117,7 @@ class SlowServer(ThreadingHTTPServer):
         """Return the requests that have changed after that change, as JSON for watch.html."""
         with self.lock:
             requests = [
-                request | {'lane': request['client_port'], 'code': flag_code(request['path'])}
+                request | {'lane': request['client_port']}
                 for run in self.runs
                 for request in run
                 if request['change'] > after
@@ -238,7 +239,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
         if self.answering:
             self.server.end(self.answering, int(code))
             outcome = 'client gone' if code == CLIENT_GONE else int(code)
-            say(f'{flag_code(self.answering["path"])}  {self.answering["delay"]:.3f}s  {outcome}')
+            say(f'{self.answering["code"]}  {self.answering["delay"]:.3f}s  {outcome}')
 
     def log_message(self, format: str, *args: Any) -> None:
         """Print what log_request does not: malformed requests and silent clients."""

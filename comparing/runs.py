@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from slow_server import flag_code
 from support import interrupts
 
 try:
@@ -186,7 +185,7 @@ def read_log(server_log: Path, position: int) -> list[Request]:
     begin = min((entry['start'] for entry in entries), default=0)
     return [
         Request(
-            flag_code(entry['path']),
+            entry['code'],
             entry['start'] - begin,
             entry['end'] - begin,
             entry['delay'],

@@ -315,10 +315,8 @@ def test_imports_go_in_no_circle() -> None:
 
 
 def test_helpers_know_no_script() -> None:
-    """But for the server: whoever reads its log has to know how it is written."""
     for name in MODULES.keys() - SCRIPT_NAMES:
-        scripts = DEPENDENCIES[name] & SCRIPT_NAMES
-        assert scripts <= ({'slow_server'} if name == 'comparing.runs' else set())
+        assert not DEPENDENCIES[name] & SCRIPT_NAMES
         if name.startswith('support.'):
             assert not any(each.startswith('comparing') for each in DEPENDENCIES[name])
 
