@@ -4,10 +4,10 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cloudpickle
 from distributed import Client, Future, KilledWorker, LocalCluster, rpc
@@ -15,8 +15,6 @@ from distributed.client import FutureCancelledError
 
 from support import interrupts
 from support.console import fail
-
-T = TypeVar('T')
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
@@ -47,7 +45,7 @@ class DaskExecutor(Executor):
             fail('the dask scheduler has no workers')
         self._max_workers = len(self.client.nthreads())
 
-    def map(self, fn: Callable[..., T], *iterables: Iterable[Any], **options: Any) -> Iterator[T]:
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Any:
         """Return what the client's executor does; raise BrokenExecutor if its workers die."""
         for module in list(sys.modules.values()):
             if Path(getattr(module, '__file__', None) or '/').parent == ROOT:
