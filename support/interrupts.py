@@ -23,8 +23,8 @@ SIGNALS = [s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP'
 SIGPIPE = 13  # also where there is no such signal
 GRACE = 1.0  # seconds from a signal to the end of the process
 PERIOD = 0.05  # seconds
-# An exception raised in the midst of these would leave processes and semaphores behind
-FRAGILE = ('asyncio', 'concurrent.futures', 'multiprocessing')
+# An exception raised in the midst of these would leave processes behind, or go unnoticed
+FRAGILE = ('asyncio', 'concurrent.futures', 'importlib', '_frozen_importlib', 'multiprocessing')
 
 break_off: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 stop_signal = _pid = 0
