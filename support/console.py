@@ -21,8 +21,7 @@ def good_end() -> Iterator[None]:
 
     After a signal exit with 128 + its number; so too, silently, once stdout has no reader.
     """
-    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
-    interrupts.handle_signals(f'{script_name()}: interrupted')
+    before = interrupts.handle_signals(f'{script_name()}: interrupted')
     threading.excepthook = _end_with_thread
     sys.stderr = sys.stderr or io.StringIO()  # it may have been closed from the start
     try:

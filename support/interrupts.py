@@ -37,13 +37,12 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
-def handle_signals(words: str) -> None:
-    """Have signals stop this process, with these last words if it does not end in time."""
+def handle_signals(words: str) -> dict[signal.Signals, Any]:
+    """Have signals stop this process, saying so if it must not wait; return former handlers."""
     global stop_signal, last_words, _pid
     stop_signal, last_words, _pid = 0, words, os.getpid()
     break_off.clear()
-    for number in SIGNALS:
-        signal.signal(number, _on_signal)
+    return {number: signal.signal(number, _on_signal) for number in SIGNALS}
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
