@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from support import clients, servers
-from support.console import fail, good_end, write_whole
+from support.console import fail, good_end, reason, write_whole
 
 POP20_CC = 'CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR'.split()
 
@@ -78,10 +78,19 @@ def command_line() -> Iterator[None]:
             yield
         except BaseException as exc:
             print(flush=True)  # after the codes
-            if not isinstance(exc, httpx.HTTPError | ExceptionGroup):
+            error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
+            if not isinstance(error, httpx.HTTPError):
                 raise
-            offline = server == 'REMOTE' and isinstance(exc, httpx.TransportError)
-            fail(clients.describe(exc) + ('; try -s LOCAL' if offline else ''))
+            offline = server == 'REMOTE' and isinstance(error, httpx.TransportError)
+            fail(describe(error) + ('; try -s LOCAL' if offline else ''))
+
+
+def describe(exc: httpx.HTTPError) -> str:
+    """Return one line that says what went wrong, and with which URL."""
+    what = reason(exc)
+    if isinstance(exc, httpx.HTTPStatusError):
+        what = f'HTTP error {exc.response.status_code} - {exc.response.reason_phrase}'
+    return f'{what}: {exc.request.url}'
 
 
 if __name__ == '__main__':

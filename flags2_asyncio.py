@@ -71,7 +71,8 @@ async def supervisor(
                 try:
                     status = await download_one(client, cc, base_url, verbose)
                 except httpx.HTTPStatusError as exc:
-                    error_msg = f'HTTP error {clients.status(exc.response)}'
+                    resp = exc.response
+                    error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
                 except Exception as exc:  # of the network, or of the disk
                     error_msg = reason(exc)
                 else:

@@ -66,7 +66,8 @@ def download_many(
         try:
             status = download_one(cc, base_url, verbose)
         except httpx.HTTPStatusError as exc:
-            error_msg = f'HTTP error {clients.status(exc.response)}'
+            resp = exc.response
+            error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
         except Exception as exc:  # of the network, or of the disk
             error_msg = reason(exc)
         except KeyboardInterrupt:

@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from flags2_common import DownloadStatus, main, note_error, stop_bar
 from flags2_sequential import download_one
-from support import clients
 from support.console import reason
 
 DEFAULT_CONCUR_REQ = 30
@@ -46,7 +45,8 @@ def download_many(
             try:
                 status = future.result()
             except httpx.HTTPStatusError as exc:
-                error_msg = f'HTTP error {clients.status(exc.response)}'
+                resp = exc.response
+                error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
             except Exception as exc:  # of the network, or of the disk
                 error_msg = reason(exc)
             except KeyboardInterrupt:

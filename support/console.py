@@ -53,13 +53,15 @@ def _end_with_thread(args: threading.ExceptHookArgs) -> None:
 
 def explain(exc: BaseException) -> None:
     """End the script with a line, or none, if exc is no error of the script itself."""
+    while isinstance(exc, ExceptionGroup):
+        exc = exc.exceptions[0]
     if isinstance(exc, RuntimeError) and exc.__context__:
         exc = exc.__context__  # what could not start cannot be shut down either
     if isinstance(exc, BrokenPipeError):
         sys.exit(128 + interrupts.SIGPIPE)
     if isinstance(exc, BrokenExecutor):
         fail('a worker died before its work was done')
-    if isinstance(exc, ExceptionGroup) or is_out_of_resources(exc):
+    if is_out_of_resources(exc):
         fail(reason(exc))
 
 
@@ -102,19 +104,18 @@ def fail(message: str) -> NoReturn:
 
 def reason(exc: BaseException) -> str:
     """Return one line that says what went wrong, such as "Is a directory: BR.gif"."""
-    if isinstance(exc, BaseExceptionGroup):
-        return reason(exc.exceptions[0])
-    text = system_error(exc) or printable(' '.join(str(exc).split()))
+    text = printable(' '.join(str(exc).split()))
     if isinstance(exc, OSError):
+        text = system_error(exc) or text
         return f'{text}: {exc.filename}' if exc.filename else text
     return f'{text} ({type(exc).__name__})' if text else type(exc).__name__
 
 
 def system_error(exc: BaseException) -> str | None:
     """Return what the operating system calls the error that led to exc, if one did."""
-    if isinstance(exc, BaseExceptionGroup):
-        return system_error(exc.exceptions[0])
     cause = exc.__cause__ or exc.__context__
+    if isinstance(exc, ExceptionGroup):
+        cause = exc.exceptions[0]
     if cause and (name := system_error(cause)):
         return name
     if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):

@@ -1,12 +1,13 @@
 """The servers to download from, and private ones where nothing listens yet."""
 
 import argparse
+import ipaddress
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,11 +24,7 @@ SERVERS = {
 LABELS = ', '.join(sorted(SERVERS))
 
 # How slow_server.py has to be started to answer as the label promises
-OPTIONS = {
-    'LOCAL': ['--max-delay=0'],
-    'DELAY': [],
-    'ERROR': ['--error-rate=.25'],
-}
+OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25']}
 
 SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
 CONNECT_TIMEOUT = 1.0  # seconds
@@ -88,6 +85,15 @@ def is_listening(url: str) -> bool:
     return True
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or address, such as 127.1 or 0:0::1, means this machine."""
+    with suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+        address = ipaddress.ip_address(found[0][4][0])
+        return (getattr(address, 'ipv4_mapped', None) or address).is_loopback
+    return f'.{host}'.rstrip('.').endswith('.localhost')
+
+
 @contextmanager
 def private_server(*options: str) -> Iterator[str]:
     """Context manager: run slow_server.py on a free port; yield its base URL.
@@ -96,13 +102,8 @@ def private_server(*options: str) -> Iterator[str]:
     see this terminal's Ctrl-C. If it does not start, the script ends.
     """
     command = [sys.executable, str(SLOW_SERVER), '0', '--until-eof', *options]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
+    with Popen(
+        command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True, start_new_session=True
     ) as server:
         assert server.stdout
         try:

@@ -4,14 +4,14 @@ import errno
 
 import pytest
 
-from support.console import reason
+from support.console import reason, system_error
 
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, 'in some other words')
 
 
 def caused_by(cause: BaseException) -> Exception:
     """Return an error that another one has led to."""
-    error = RuntimeError('no\nluck')
+    error = RuntimeError()
     error.__cause__ = cause
     return error
 
@@ -20,12 +20,23 @@ def caused_by(cause: BaseException) -> Exception:
     ('error', 'line'),
     [
         (REFUSED, 'Connection refused'),
-        (caused_by(REFUSED), 'Connection refused (RuntimeError)'),
-        (caused_by(ExceptionGroup('all', [REFUSED] * 2)), 'Connection refused (RuntimeError)'),
-        (caused_by(KeyError()), 'no luck (RuntimeError)'),
+        (RuntimeError('no\nluck'), 'no luck (RuntimeError)'),
         (KeyError(), 'KeyError'),
         (OSError(errno.ENOENT, 'x', 'some/file'), 'No such file or directory: some/file'),
     ],
 )
-def test_reason_is_one_line_in_the_words_of_the_system(error: Exception, line: str) -> None:
+def test_reason_is_one_line(error: Exception, line: str) -> None:
     assert reason(error) == line
+
+
+@pytest.mark.parametrize(
+    ('error', 'words'),
+    [
+        (REFUSED, 'Connection refused'),
+        (caused_by(REFUSED), 'Connection refused'),
+        (caused_by(ExceptionGroup('all', [REFUSED] * 2)), 'Connection refused'),
+        (caused_by(KeyError()), None),
+    ],
+)
+def test_errors_of_the_system_are_found_behind_others(error: Exception, words: str | None) -> None:
+    assert system_error(error) == words

@@ -11,7 +11,6 @@ from raw_server import GIF, misbehaving
 
 import flags
 from flags import POP20_CC
-from support import clients
 
 
 @pytest.fixture
@@ -81,8 +80,8 @@ def test_flag_of_a_code_in_either_case(
     [
         ('answers 404', httpx.HTTPStatusError, 'HTTP error 404 - Not Found'),
         ('answers 500', httpx.HTTPStatusError, 'HTTP error 500 - Internal Server Error'),
-        ('answers 204', httpx.HTTPStatusError, 'HTTP error 204 - No Content, empty'),
-        ('sends no content', httpx.HTTPStatusError, 'HTTP error 200 - OK, empty'),
+        ('answers 204', httpx.TransportError, 'empty response'),
+        ('sends no content', httpx.TransportError, 'empty response'),
         ('redirects for ever', httpx.TooManyRedirects, 'redirects'),
         ('redirects to no host', httpx.TransportError, 'label empty'),
         ('accepts and closes', httpx.TransportError, ''),
@@ -102,8 +101,8 @@ def test_failed_get_flag_raises_an_http_error(
         monkeypatch.setattr(flags, 'BASE_URL', server.url)
         with pytest.raises(error) as raised:
             flags.get_flag('BR')
-    assert description in clients.describe(raised.value)
-    assert server.url in clients.describe(raised.value)
+    assert description in flags.describe(raised.value)
+    assert server.url in flags.describe(raised.value)
 
 
 def test_get_flag_follows_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ from raw_server import (
     response,
 )
 
-from support.clients import is_loopback
+from support.servers import is_loopback
 
 FLAGS = ['flags.py', 'flags_processpool.py', 'flags_asyncio.py']
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
