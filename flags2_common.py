@@ -42,6 +42,8 @@ MAX_LISTED = 10  # the report names more codes than this by the first and the la
 BOOK_SITE = SERVERS['REMOTE'].removesuffix('/data/flags')
 MAX_REMOTE_REQ = 30  # that site belongs to somebody
 OTHER_FILES = 40  # that a script has open
+OTHER_MEMORY = 30_000_000  # bytes that a script takes besides its workers
+WORKER_MEMORY = 60_000  # bytes
 A_Z = string.ascii_uppercase
 
 
@@ -98,13 +100,26 @@ def make_dest_dir() -> None:
 
 def limited(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
-    if base_url.startswith(BOOK_SITE) and actual_req > MAX_REMOTE_REQ:
-        complain(f'no more than {MAX_REMOTE_REQ} requests at a time, as that site is public')
-        return MAX_REMOTE_REQ
-    most = (most_open_files() - OTHER_FILES) // 2  # a connection, and a flag
+    is_public = base_url.startswith(BOOK_SITE)
+    most, why = min(
+        (MAX_REMOTE_REQ if is_public else actual_req, 'that site is public'),
+        ((most_open_files() - OTHER_FILES) // 2, 'more files cannot be open'),  # two for each
+        (most_in_memory(actual_req), 'there is no memory for more'),
+    )
     if actual_req > most:
-        complain(f'no more than {most} requests at a time, as more files cannot be open')
+        complain(f'no more than {plural(most, "request")} at a time, as {why}')
     return min(actual_req, most)
+
+
+def most_in_memory(workers: int) -> int:
+    """Return how many of the coroutines there is memory for: without it, Python may hang."""
+    while workers > 1 and 'asyncio' in sys.modules:  # threads that lack memory do not start
+        try:
+            bytes(OTHER_MEMORY + workers * WORKER_MEMORY)
+            break
+        except MemoryError:
+            workers //= 2
+    return workers
 
 
 def most_open_files() -> int:

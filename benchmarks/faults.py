@@ -292,6 +292,16 @@ def few_threads(folder: Path) -> Iterator[Row]:
         yield Row('no more threads', 'flags2_threadpool.py', result, problems)
 
 
+def little_memory(folder: Path) -> Iterator[Row]:
+    """Leave no memory for as many coroutines as are asked for."""
+    told = r'\w+\.py: no more than \d+ requests? at a time, as there is no memory for more'
+    with server_with('--max-delay=0') as server:
+        args = command('flags2_asyncio.py', '-e', '-m', AT_ONCE, '-s', server.url)
+        result = run(folder, args, 'ulimit -v 80000')
+        problems = problems_of(result, EVERY_CC, OVERHEAD, told) + wrong_files(folder, ALL_CC)
+        yield Row('80 MB of memory', 'flags2_asyncio.py', result, problems)
+
+
 def full_disk(folder: Path) -> Iterator[Row]:
     """Download more than a disk can hold: a small one in memory, if we may make it."""
     mount = ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', str(folder)]
@@ -337,6 +347,7 @@ SCENARIOS = [
     neighbours,
     few_files,
     few_threads,
+    little_memory,
     full_disk,
     idle_connections,
 ]

@@ -377,6 +377,19 @@ def test_downloads_end_without_more_memory(script: str, fast_server: Server) -> 
     check_limited(in_shell('ulimit -v 150000; exec "$@"', *args))
 
 
+@needs_linux
+@pytest.mark.parametrize('kilobytes', [80_000, 110_000, 160_000])
+def test_coroutines_are_as_many_as_there_is_memory_for(kilobytes: int, fast_server: Server) -> None:
+    url = fast_server.url.replace('127.0.0.1', 'localhost')
+    args = command('flags2_asyncio.py', '-e', '-m', 1000, '-s', url)
+    run = in_shell(f'ulimit -v {kilobytes}; exec "$@"', *args)
+    told = r'no more than \d+ requests? at a time, as there is no memory for more'
+    for line in complaints(run.stderr):
+        assert re.fullmatch(rf'flags2_asyncio\.py: {told}', line)
+    assert counts(run.stdout)['downloaded'] == len(flag_files()) == 194
+    assert run.returncode == 0
+
+
 @pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
 def test_cpu_bound_work_ends_without_more_processes(script: str, as_nobody: list[str]) -> None:
     for processes in (1, 3, 20):
