@@ -24,6 +24,7 @@ from conftest import (
     Server,
     StartScript,
     StartServer,
+    altered_copy,
     command,
     flag_files,
     started,
@@ -315,8 +316,11 @@ def test_codes_beside_all_or_every_are_refused(option: str, run_script: RunScrip
 @pytest.mark.parametrize(
     ('script', 'flags'), [('flags.py', 20), ('flags2_sequential.py', 1), ('flags2_asyncio.py', 1)]
 )
-def test_streams_that_take_nothing_do_not_matter(streams: str, script: str, flags: int) -> None:
-    args = command(script, '-s', 'LOCAL', *one_flag(script))
+def test_streams_that_take_nothing_do_not_matter(
+    streams: str, script: str, flags: int, free_port: int
+) -> None:
+    folder = altered_copy('support/servers.py', '8000', str(free_port))
+    args = command(script, '-s', 'LOCAL', *one_flag(script), folder=folder)
     run = in_shell(f'exec "$@" {streams}', *args)
     assert run.returncode == 0
     assert len(flag_files()) == flags
