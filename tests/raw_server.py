@@ -52,13 +52,8 @@ def raw_server(handle: Handler | None) -> Iterator[RawServer]:
             while True:
                 conn, _ = listener.accept()
                 connections.append(conn)
-                threads.append(threading.Thread(target=serve, args=(conn,)))
+                threads.append(threading.Thread(target=serve, args=(handle, conn)))
                 threads[-1].start()
-
-    def serve(conn: socket.socket) -> None:
-        with conn, suppress(OSError):  # the client may leave at any time
-            assert handle
-            handle(conn)
 
     with socket.socket() as listener:
         listener.bind(('127.0.0.1', 0))
@@ -80,6 +75,12 @@ def raw_server(handle: Handler | None) -> Iterator[RawServer]:
                     conn.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join()
+
+
+def serve(handle: Handler, conn: socket.socket) -> None:
+    """Handle a connection, until its client leaves at the latest."""
+    with conn, suppress(OSError):
+        handle(conn)
 
 
 def request_path(conn: socket.socket) -> str:
