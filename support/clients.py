@@ -132,7 +132,7 @@ class AsyncClient(httpx.AsyncClient):
 
     def __init__(self, base_url: str) -> None:
         """Open a client for URLs that begin with base_url."""
-        super().__init__(**_client_options(base_url))
+        super().__init__(**_client_options('/'.join(base_url.split('/', 3)[:3])))
 
     async def get(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Do what the function does, but raise asyncio.CancelledError after a signal."""
