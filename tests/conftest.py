@@ -130,6 +130,11 @@ def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
         yield Server(process.stdout.readline().split()[-1], process, log, errors)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what needs a browser, so that one process runs it all, with one browser."""
+    items.sort(key=lambda item: item.path.name != 'test_watch.py')
+
+
 @pytest.fixture(autouse=True)
 def in_fresh_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what scripts download away from the project's folder, and from other tests."""
