@@ -229,8 +229,7 @@ def scripts_of(process: subprocess.Popen[str], words: str) -> list[int]:
     return [pid for pid, args in members(process.pid).items() if words in args]
 
 
-@pytest.mark.parametrize('to_group', [True, False])
-@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(('signum', 'to_group'), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_signal_ends_scripts_and_reports_what_is_complete(
     signum: signal.Signals, to_group: bool, start_script: StartScript
 ) -> None:

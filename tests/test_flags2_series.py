@@ -262,7 +262,7 @@ def test_ctrl_c_at_random_moments(
 ) -> None:
     """Also strike while downloads are submitted and saved, on a server that hardly waits."""
     server = start_server('--min-delay', 0.05, '--max-delay', 2)
-    for _ in range(6):
+    for _ in range(4):
         shutil.rmtree('downloaded', ignore_errors=True)
         process = start_on_delay(start_script, server, script, '-m', rng.choice([30, MANY]))
         time.sleep(rng.uniform(0, 0.8))

@@ -363,7 +363,7 @@ def as_nobody() -> list[str]:
     return prefix
 
 
-@pytest.mark.parametrize('threads', [1, 3, 20])
+@pytest.mark.parametrize('threads', [1, 20])
 @pytest.mark.parametrize('script', [*FLAGS2, 'flags_threadpool.py', 'flags_processpool.py'])
 def test_downloads_end_without_more_threads(
     threads: int, script: str, as_nobody: list[str], fast_server: Server
