@@ -33,6 +33,8 @@ pytest.register_assert_rewrite('cpu_tools')
 
 PATIENCE = 60  # seconds until a test gives up on a script
 
+os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each script compiles all it imports
+
 Script = subprocess.CompletedProcess[str]
 RunScript = Callable[..., Script]
 StartScript = Callable[..., subprocess.Popen[str]]
