@@ -38,7 +38,7 @@ def check() -> None:
 
 
 def handle_signals(words: str) -> dict[signal.Signals, Any]:
-    """Have signals stop this process, saying so if it must not wait; return former handlers."""
+    """Have signals stop this process, with these last words if overdue; return old handlers."""
     global stop_signal, last_words, _pid
     stop_signal, last_words, _pid = 0, words, os.getpid()
     break_off.clear()
