@@ -33,7 +33,7 @@ from comparing.report import markdown, report, rows
 from comparing.runs import Entry, RunError, run_script
 from support import interrupts, servers
 from support.console import complain, fail, good_end
-from support.executors import KINDS, add_workers_argument
+from support.workers import KINDS, add_workers_argument
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']

@@ -12,7 +12,7 @@ nothing from processes: with as few of them, hardly anything waits at the same t
 from concurrent import futures
 
 from flags import get_flag, main, save_flag
-from support.executors import quiet_processes
+from support.workers import quiet_processes
 
 
 def download_one(cc: str) -> str:

@@ -20,9 +20,14 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from primes import NUMBERS, is_prime
-from support import executors
 from support.console import good_end, plural
-from support.executors import quiet_processes
+from support.workers import (
+    KINDS,
+    NOUNS,
+    add_workers_argument,
+    other_executor,
+    quiet_processes,
+)
 
 
 class PrimeResult(NamedTuple):
@@ -49,7 +54,7 @@ def main() -> None:
         if args.executor == 'process':
             executor = futures.ProcessPoolExecutor(workers, mp_context=quiet_processes())
         else:
-            executor = executors.other_executor(args.executor, workers, args.scheduler)
+            executor = other_executor(args.executor, workers, args.scheduler)
         actual_workers = plural(executor._max_workers, args.noun)
 
         print(f'Checking {len(NUMBERS)} numbers with {actual_workers}:', flush=True)
@@ -66,11 +71,11 @@ def main() -> None:
 def process_args() -> argparse.Namespace:
     """Return the number of workers, the kind of executor and the scheduler's address."""
     parser = argparse.ArgumentParser(description='Check numbers for primality concurrently.')
-    executors.add_workers_argument(parser)
+    add_workers_argument(parser)
     parser.add_argument(
         '-x',
         '--executor',
-        choices=executors.KINDS,
+        choices=KINDS,
         default='process',
         help='kind of executor (default: %(default)s; interpreter needs Python 3.14 or later)',
     )
@@ -82,7 +87,7 @@ def process_args() -> argparse.Namespace:
         parser.error('--scheduler goes with -x dask')
     if args.scheduler is not None and args.workers:
         parser.error('workers: the scheduler has its own')
-    args.noun = executors.NOUNS.get(args.executor, args.executor)
+    args.noun = NOUNS.get(args.executor, args.executor)
     return args
 
 

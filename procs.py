@@ -25,7 +25,7 @@ from time import perf_counter
 from primes import NUMBERS
 from proc_pool import PrimeResult, check
 from support.console import good_end, plural
-from support.executors import Process, add_workers_argument, quiet_processes
+from support.workers import Process, add_workers_argument, quiet_processes
 
 PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support import clients
 from support.console import good_end, signals_blocked
-from support.executors import quiet_processes
+from support.workers import quiet_processes
 
 
 def wait_in_threads(url: str) -> None:

@@ -416,7 +416,7 @@ TERMINATED = """
 import time
 
 from support.console import good_end
-from support.executors import Process
+from support.workers import Process
 
 with good_end():
     for _ in range(100):

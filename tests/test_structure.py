@@ -281,7 +281,7 @@ def test_processes_differ_from_threads_by_the_executor_alone() -> None:
     processes = code_of(ROOT / 'flags_processpool.py').splitlines()
     diff = difflib.ndiff(threads, processes)
     assert [' '.join(line.split()) for line in diff if line[0] in '+-'] == [
-        '+ from support.executors import quiet_processes',
+        '+ from support.workers import quiet_processes',
         '- with futures.ThreadPoolExecutor() as executor:',
         '+ with futures.ProcessPoolExecutor(mp_context=quiet_processes()) as executor:',
     ]

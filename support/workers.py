@@ -79,7 +79,7 @@ def other_executor(kind: str, workers: int | None, scheduler: str | None) -> Any
         executor.map = lambda fn, *args: pool_map(getattr(script, fn.__name__), *args)
         return executor
     try:
-        from support.cluster import DaskExecutor
+        from pools.dask import DaskExecutor
     except ModuleNotFoundError:
         fail("dask.distributed is not installed; try: pip install '.[cluster]'")
     return DaskExecutor(workers, scheduler)
