@@ -31,9 +31,11 @@ from comparing.files import writable_file, write_file
 from comparing.page import html_page
 from comparing.report import markdown, report, rows
 from comparing.runs import Entry, RunError, run_script
+from pools.kinds import KINDS
 from support import interrupts, servers
-from support.console import complain, fail, good_end
-from support.workers import KINDS, add_workers_argument
+from support.arguments import add_server_option, add_workers_argument, positive
+from support.console import complain, fail
+from support.exits import orderly_exit
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
@@ -47,10 +49,9 @@ TEMPLATE = Path(__file__).resolve().parent / 'comparing/watch.html'
 def main() -> None:
     """Run the scripts; then show, and save, what the command line asks for."""
     args = process_args()
-    interrupts.GRACE = GRACE
-    with good_end():
+    with orderly_exit(GRACE):
         stop = threading.Event()
-        interrupts.break_off[stop] = threading.Event.set  # instead of a KeyboardInterrupt anywhere
+        interrupts.on_stop(stop, threading.Event.set)  # instead of a KeyboardInterrupt anywhere
         if args.plot:
             load_plots()
         try:
@@ -188,9 +189,7 @@ def argument_parser() -> argparse.ArgumentParser:
 
     flags2 = add_command('flags2', 'the flags2 series; takes its options, too', runs=3)
     add_server_options(flags2)
-    flags2.add_argument(
-        '--scan', nargs='+', type=flags2_common.positive, metavar='N', help='try each as -m'
-    )
+    flags2.add_argument('--scan', nargs='+', type=positive, metavar='N', help='try each as -m')
     flags2.set_defaults(entries_for=flags2_entries)
 
     primes = add_command('primes', 'proc_pool.py with each executor, and procs.py', runs=1)
@@ -203,7 +202,6 @@ def argument_parser() -> argparse.ArgumentParser:
 def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
     """Add the options for the number of runs and for the ways to show them."""
     add = parser.add_argument
-    positive = flags2_common.positive
     add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
     add('--timeline', action='store_true', help='show each request of the last runs')
     add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
@@ -215,7 +213,7 @@ def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Let the user choose a server, or the delays of a private one."""
     group = parser.add_mutually_exclusive_group()
-    servers.add_server_option(group, default=None)
+    add_server_option(group, default=None)
     group.add_argument(
         '--delay',
         nargs=2,
@@ -249,7 +247,9 @@ def primes_entries(args: argparse.Namespace, _others: list[str]) -> list[Entry]:
     others += ['dask'] if args.dask else []
     workers = [str(args.workers)] if args.workers else []
     return [
-        *(Entry(kind, ['proc_pool.py', '-x', kind, *workers]) for kind in ['serial', *others]),
+        Entry('serial', ['prime_pools.py', '-x', 'serial']),
+        Entry('process', ['proc_pool.py', *workers]),
+        *(Entry(kind, ['prime_pools.py', '-x', kind, *workers]) for kind in others),
         Entry('procs.py', ['procs.py', *workers]),
     ]
 

@@ -10,18 +10,18 @@
     27 errors.
     Elapsed time: 5.21s
 
-The workers are coroutines that take their codes from one iterator: as no two of them run
-at the same time, it needs no lock.
+All coroutines start at once; a semaphore lets so many of them send their requests.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Iterable
 from http import HTTPStatus
 
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, main, note_error, save_flag
+from flags2_common import DownloadStatus, code_of, main, save_flag, show_after_bar
 from support import clients
 from support.console import reason
 
@@ -39,11 +39,16 @@ async def get_flag(client: clients.AsyncClient, base_url: str, cc: str) -> bytes
 
 
 async def download_one(
-    client: clients.AsyncClient, cc: str, base_url: str, verbose: bool
+    client: clients.AsyncClient,
+    cc: str,
+    base_url: str,
+    semaphore: asyncio.Semaphore,
+    verbose: bool,
 ) -> DownloadStatus:
     """Download and save one flag, if it exists; raise httpx.HTTPError for other failures."""
     try:
-        image = await get_flag(client, base_url, cc)
+        async with semaphore:
+            image = await get_flag(client, base_url, cc)
     except httpx.HTTPStatusError as exc:
         if exc.response.status_code != HTTPStatus.NOT_FOUND:
             raise
@@ -61,35 +66,35 @@ async def download_one(
 async def supervisor(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags with concur_req workers, each with a client of its own."""
+    """Download the flags, with concur_req requests at a time; return how many ended how."""
     counter: Counter[DownloadStatus] = Counter()
-    cc_iter = iter(sorted(cc_list))
+    semaphore = asyncio.Semaphore(concur_req)
+    async with clients.AsyncClient() as client:
+        to_do = [download_one(client, cc, base_url, semaphore, verbose) for cc in sorted(cc_list)]
+        to_do_iter: Iterable[Awaitable[DownloadStatus]] = asyncio.as_completed(to_do)
+        if not verbose:
+            to_do_iter = tqdm(to_do_iter, total=len(cc_list))
+        for coro in to_do_iter:
+            try:
+                status = await coro
+            except httpx.HTTPStatusError as exc:
+                resp = exc.response
+                error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
+                cc = code_of(exc)
+            except (httpx.RequestError, OSError) as exc:
+                error_msg = reason(exc)
+                cc = code_of(exc)
+            except asyncio.CancelledError:
+                break
+            else:
+                error_msg = ''
 
-    async def worker() -> None:
-        async with clients.AsyncClient(base_url) as client:
-            for cc in cc_iter:
-                try:
-                    status = await download_one(client, cc, base_url, verbose)
-                except httpx.HTTPStatusError as exc:
-                    resp = exc.response
-                    error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
-                except Exception as exc:  # of the network, or of the disk
-                    error_msg = reason(exc)
-                else:
-                    error_msg = ''
-
-                if error_msg:
-                    status = DownloadStatus.ERROR
-                    note_error(cc, error_msg)
-                counter[status] += 1
-                if verbose and error_msg:
-                    print(f'{cc} error: {error_msg}', flush=True)
-                bar.update()
-
-    with tqdm(total=len(cc_list), disable=verbose) as bar:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concur_req):
-                group.create_task(worker())
+            if error_msg:
+                status = DownloadStatus.ERROR
+                show_after_bar(cc, error_msg)
+            counter[status] += 1
+            if verbose and error_msg:
+                print(f'{cc} error: {error_msg}', flush=True)
     return counter
 
 

@@ -6,6 +6,7 @@ turns these into counts of each DownloadStatus, which make the report and the ex
 
 import argparse
 import os
+import re
 import string
 import sys
 import threading
@@ -13,16 +14,19 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 
+import httpx
 from tqdm import TqdmMonitorWarning, tqdm
 
 import flags
 from flags import DEST_DIR, POP20_CC
 from support import clients, interrupts, servers
-from support.console import complain, fail, good_end, is_out_of_resources, plural, reason
+from support.arguments import add_server_option, positive
+from support.console import complain, fail, plural, reason, tell
+from support.exits import is_out_of_resources, orderly_exit
+from support.files import raise_file_limit
 from support.servers import SERVERS
 
 __all__ = [
@@ -30,20 +34,17 @@ __all__ = [
     'POP20_CC',
     'SERVERS',
     'DownloadStatus',
+    'code_of',
     'main',
-    'note_error',
     'save_flag',
-    'stop_bar',
+    'show_after_bar',
 ]
 
 DEFAULT_SERVER = 'LOCAL'
 COUNTRY_CODES_FILE = Path(__file__).resolve().with_name('country_codes.txt')
 MAX_LISTED = 10  # the report names more codes than this by the first and the last
-BOOK_SITE = SERVERS['REMOTE'].removesuffix('/data/flags')
-MAX_REMOTE_REQ = 30  # that site belongs to somebody
-OTHER_FILES = 40  # that a script has open
-OTHER_MEMORY = 30_000_000  # bytes that a script takes besides its workers
-WORKER_MEMORY = 60_000  # bytes
+MAX_REMOTE_REQ = 30  # the site of the book belongs to somebody
+OTHER_FILES = 40  # that a script has open besides its connections
 A_Z = string.ascii_uppercase
 
 
@@ -64,31 +65,50 @@ _errors: list[str] = []
 def main(download_many: Downloader, default_concur_req: int, max_concur_req: int) -> None:
     """Download what the command line asks for, and report.
 
-    Exit with status 1 if any download ended in an error.
+    Exit with status 1 if any download ended in an error, or was left out.
     """
     args, cc_list = process_args(default_concur_req)
     actual_req = min(args.max_req, max_concur_req, len(cc_list))
-    with good_end(), servers.running(args.server) as base_url:
+    with orderly_exit(), servers.running(args.server) as base_url:
         make_dest_dir()
         clients.prepare(base_url)
         warnings.simplefilter('ignore', TqdmMonitorWarning)  # a bar does without that thread
         tqdm.set_lock(threading.RLock())  # the default one serves processes too
-        actual_req = limited(actual_req, base_url)
+        actual_req = limit_requests(actual_req, base_url)
         initial_report(cc_list, actual_req, args.server, base_url)
         t0 = time.perf_counter()
-        try:
-            counter = download_many(cc_list, base_url, args.verbose, actual_req)
-        except BaseException as exc:
-            counter = Counter({DownloadStatus.OK: len(_saved)})
-            if not interrupts.stop_signal:
-                if not is_out_of_resources(exc):
-                    raise
-                _errors.insert(0, reason(exc))
+        interrupts.set_last_words(lambda: report_saved(cc_list, t0))
+        counter = counts_of(download_many, cc_list, base_url, args.verbose, actual_req)
         if _errors and not args.verbose:
             complain(_errors[0])
         final_report(cc_list, counter, t0)
-    if _errors or counter[DownloadStatus.ERROR]:  # a script need not note what it counts
+    if counter[DownloadStatus.ERROR] or counter.total() < len(cc_list):
         sys.exit(1)
+
+
+def counts_of(
+    download_many: Downloader, cc_list: list[str], base_url: str, verbose: bool, actual_req: int
+) -> Counter[DownloadStatus]:
+    """Return what download_many counts; after a signal, flags that it has missed count, too."""
+    counter: Counter[DownloadStatus] = Counter()
+    try:
+        counter = download_many(cc_list, base_url, verbose, actual_req)
+    except BaseException as exc:
+        if not interrupts.stop_signal:
+            if not is_out_of_resources(exc):
+                raise
+            _errors.insert(0, reason(exc))
+            counter[DownloadStatus.OK] = len(_saved)
+    if interrupts.stop_signal:
+        counter[DownloadStatus.OK] = len(_saved)
+    return counter
+
+
+def report_saved(cc_list: list[str], start_time: float) -> None:
+    """Print the report of a download_many that cannot be broken off."""
+    if list(getattr(tqdm, '_instances', [])):
+        tell('')  # below a bar that is half-drawn
+    final_report(cc_list, Counter({DownloadStatus.OK: len(_saved)}), start_time)
 
 
 def make_dest_dir() -> None:
@@ -98,51 +118,28 @@ def make_dest_dir() -> None:
         fail(f'cannot write to {DEST_DIR}')
 
 
-def limited(actual_req: int, base_url: str) -> int:
+def limit_requests(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
-    is_public = base_url.startswith(BOOK_SITE)
+    is_public = servers.is_site_of_the_book(base_url)
+    for_files = max(1, (raise_file_limit() - OTHER_FILES) // 2)  # each needs two for a moment
     most, why = min(
         (MAX_REMOTE_REQ if is_public else actual_req, 'that site is public'),
-        ((most_open_files() - OTHER_FILES) // 2, 'more files cannot be open'),  # two for each
-        (most_in_memory(actual_req), 'there is no memory for more'),
+        (for_files, 'more files cannot be open'),
     )
     if actual_req > most:
         complain(f'no more than {plural(most, "request")} at a time, as {why}')
     return min(actual_req, most)
 
 
-def most_in_memory(workers: int) -> int:
-    """Return how many of the coroutines there is memory for: without it, Python may hang."""
-    while workers > 1 and 'asyncio' in sys.modules:  # threads that lack memory do not start
-        try:
-            bytes(OTHER_MEMORY + workers * WORKER_MEMORY)
-            break
-        except MemoryError:
-            workers //= 2
-    return workers
-
-
-def most_open_files() -> int:
-    """Return how many files may be open, having asked for as many as possible."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return sys.maxsize
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # some systems refuse what they call unlimited
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
-
-
 def save_flag(img: bytes, filename: str) -> None:
     """Do what the function in flags.py does, and remember it in case a count is lost."""
+    interrupts.check()  # what a last report says must stay true
     flags.save_flag(img, filename)
     _saved.append(filename)
 
 
-def note_error(cc: str, error_msg: str) -> None:
-    """Keep an error: without -v, main tells the first one below the bar."""
+def show_after_bar(cc: str, error_msg: str) -> None:
+    """Keep an error: without -v, main shows the first one below the bar."""
     _errors.append(f'{cc}: {error_msg}')
 
 
@@ -186,17 +183,9 @@ def argument_parser(default_concur_req: int) -> argparse.ArgumentParser:
         default=default_concur_req,
         help='maximum concurrent requests (default=%(default)s)',
     )
-    servers.add_server_option(parser, DEFAULT_SERVER)
+    add_server_option(parser, DEFAULT_SERVER)
     add('-v', '--verbose', action='store_true', help='output detailed progress info')
     return parser
-
-
-def positive(text: str) -> int:
-    """Argparse type: a number above zero."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{text} is not above zero')
-    return number
 
 
 def expand_cc_args(every_cc: bool, all_cc: bool, cc_args: list[str], limit: int) -> list[str]:
@@ -212,7 +201,7 @@ def expand_cc_args(every_cc: bool, all_cc: bool, cc_args: list[str], limit: int)
     if every_cc:
         codes = {cc for letter in A_Z for cc in expand_cc(letter)}
     elif all_cc:
-        codes = set(COUNTRY_CODES_FILE.read_text('ascii').split())
+        codes = available_codes()
     else:
         codes = {cc for arg in cc_args for cc in expand_cc(arg)} or set(POP20_CC)
     return sorted(codes)[:limit]
@@ -228,10 +217,23 @@ def expand_cc(arg: str) -> list[str]:
     raise ValueError(f'{arg!r} is not a country code from AA to ZZ, nor its first letter')
 
 
-def stop_bar(iterable: object) -> None:
-    """Leave a progress bar where it is, if iterable is one; it still yields what is to come."""
-    if isinstance(iterable, tqdm):
-        iterable.close()
+def available_codes() -> set[str]:
+    """Return the codes that have a flag; fail if the file that lists them is of no use."""
+    try:
+        text = COUNTRY_CODES_FILE.read_text('utf-8', errors='replace')
+    except OSError as exc:
+        fail(reason(exc))
+    return set(re.findall(r'\b[A-Z]{2}\b', text)) or fail(f'no codes in {COUNTRY_CODES_FILE}')
+
+
+def code_of(exc: httpx.HTTPError | OSError) -> str:
+    """Return the code of the flag that could not be downloaded, or not be saved."""
+    if isinstance(exc, OSError):
+        return Path(exc.filename).stem
+    url = exc.request.url
+    if isinstance(exc, httpx.HTTPStatusError) and exc.response.history:
+        url = exc.response.history[0].url
+    return Path(url.path).stem.upper()
 
 
 def initial_report(cc_list: list[str], actual_req: int, server: str, base_url: str) -> None:

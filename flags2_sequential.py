@@ -19,7 +19,7 @@ from http import HTTPStatus
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, main, note_error, save_flag
+from flags2_common import DownloadStatus, main, save_flag, show_after_bar
 from support import clients
 from support.console import reason
 
@@ -50,7 +50,7 @@ def download_one(cc: str, base_url: str, verbose: bool = False) -> DownloadStatu
         status = DownloadStatus.OK
         msg = 'OK'
     if verbose:
-        print(cc, msg, flush=True)
+        print(f'{cc} {msg}\n', end='', flush=True)  # one write: else those of two threads mix
     return status
 
 
@@ -68,7 +68,7 @@ def download_many(
         except httpx.HTTPStatusError as exc:
             resp = exc.response
             error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
-        except Exception as exc:  # of the network, or of the disk
+        except (httpx.RequestError, OSError) as exc:
             error_msg = reason(exc)
         except KeyboardInterrupt:
             break
@@ -77,7 +77,7 @@ def download_many(
 
         if error_msg:
             status = DownloadStatus.ERROR
-            note_error(cc, error_msg)
+            show_after_bar(cc, error_msg)
         counter[status] += 1
         if verbose and error_msg:
             print(f'{cc} error: {error_msg}', flush=True)

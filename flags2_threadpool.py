@@ -20,7 +20,7 @@ from concurrent import futures
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, main, note_error, stop_bar
+from flags2_common import DownloadStatus, main, show_after_bar
 from flags2_sequential import download_one
 from support.console import reason
 
@@ -47,21 +47,20 @@ def download_many(
             except httpx.HTTPStatusError as exc:
                 resp = exc.response
                 error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
-            except Exception as exc:  # of the network, or of the disk
+            except (httpx.RequestError, OSError) as exc:
                 error_msg = reason(exc)
             except KeyboardInterrupt:
-                stop_bar(done_iter)
-                continue  # some may be done already, the others are refused by now
+                break
             else:
                 error_msg = ''
 
             if error_msg:
                 status = DownloadStatus.ERROR
-                note_error(to_do_map[future], error_msg)
+                cc = to_do_map[future]
+                show_after_bar(cc, error_msg)
             counter[status] += 1
             if verbose and error_msg:
-                cc = to_do_map[future]
-                print(f'{cc} error: {error_msg}', flush=True)
+                print(f'{cc} error: {error_msg}\n', end='', flush=True)
     return counter
 
 

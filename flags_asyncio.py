@@ -11,10 +11,10 @@ One thread does it all: each coroutine lets others run while it waits.
 import asyncio
 
 import flags
-from support.clients import AsyncClient
+from support import clients
 
 
-async def get_flag(client: AsyncClient, cc: str) -> bytes:
+async def get_flag(client: clients.AsyncClient, cc: str) -> bytes:
     """Return the GIF for a country code; raise httpx.HTTPError if that fails."""
     cc = cc.lower()
     url = f'{flags.BASE_URL}/{cc}/{cc}.gif'
@@ -23,7 +23,7 @@ async def get_flag(client: AsyncClient, cc: str) -> bytes:
     return resp.content
 
 
-async def download_one(client: AsyncClient, cc: str) -> str:
+async def download_one(client: clients.AsyncClient, cc: str) -> str:
     """Download and save one flag; return its code."""
     image = await get_flag(client, cc)
     flags.save_flag(image, f'{cc}.gif')
@@ -33,7 +33,7 @@ async def download_one(client: AsyncClient, cc: str) -> str:
 
 async def supervisor(cc_list: list[str]) -> int:
     """Download and save the flags, all at the same time; return how many."""
-    async with AsyncClient(flags.BASE_URL) as client, asyncio.TaskGroup() as group:
+    async with clients.AsyncClient() as client, asyncio.TaskGroup() as group:
         to_do = [group.create_task(download_one(client, cc)) for cc in sorted(cc_list)]
     res = [task.result() for task in to_do]
     return len(res)

@@ -14,7 +14,8 @@ Most of the large ones are prime or squares of primes, which takes trial divisio
 import argparse
 import math
 
-from support.console import fail, good_end
+from support.console import fail
+from support.exits import orderly_exit
 
 PRIMALITY = {
     2: True,
@@ -57,7 +58,7 @@ def is_prime(n: int) -> bool:
 def main() -> None:
     """Print the numbers, marking the primes; fail if the table is wrong."""
     argparse.ArgumentParser(description='Check the table of large numbers.').parse_args()
-    with good_end():
+    with orderly_exit():
         for n in NUMBERS:
             prime = is_prime(n)
             print(f'{n:16}  P' if prime else f'{n:16}', flush=True)

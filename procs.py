@@ -24,8 +24,10 @@ from time import perf_counter
 
 from primes import NUMBERS
 from proc_pool import PrimeResult, check
-from support.console import good_end, plural
-from support.workers import Process, add_workers_argument, quiet_processes
+from support.arguments import add_workers_argument
+from support.console import plural
+from support.exits import orderly_exit
+from support.workers import Process, quiet_processes
 
 PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
 
@@ -84,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Check numbers for primality in processes.')
     add_workers_argument(parser)
     workers = parser.parse_args().workers or os.cpu_count() or 1
-    with good_end():
+    with orderly_exit():
         print(
             f'Checking {len(NUMBERS)} numbers with {plural(workers, "process")}:',
             flush=True,

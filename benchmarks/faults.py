@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'tests'))
 from conftest import PATIENCE, ROOT, Server, command, serving, started
 from raw_server import KEPT, converse, misbehaving, raw_server
 
-from flags2_common import COUNTRY_CODES_FILE, POP20_CC, positive
+from flags2_common import COUNTRY_CODES_FILE, POP20_CC
 
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *CONCURRENT]
@@ -58,6 +58,7 @@ import time
 import flags2_common
 from {{module}} import download_many
 from support import clients
+from support.arguments import positive
 
 _, url, *codes = sys.argv
 flags2_common.make_dest_dir()

@@ -1,112 +1,37 @@
 """What httpx offers, for many workers: `get` for threads and processes, AsyncClient for coroutines.
 
-Each worker keeps a client, and so its connection; all share a TLS context, which takes longer to
-build than a flag to download. A response that is overdue, too large or empty is an error.
+Each worker keeps its connections, also if a redirect leads elsewhere and back. A response that
+takes too long, or that is not believed, raises an httpx.RequestError.
 """
 
 import copyreg
 import os
 import socket
-import ssl
-import sys
 import threading
 import time
 import weakref
-from contextvars import ContextVar
-from functools import cache, partial
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-import anyio
 import httpx
 
 from support import interrupts
-from support.console import fail, printable, reason, script_name, system_error
-from support.servers import MAX_PORT, is_loopback
+from support.answers import check_size, checked, is_packed, with_body
+from support.console import reason, script_name, system_error
+from support.routes import Route, prepare, route_for, transport_options
+
+__all__ = ['AsyncClient', 'get', 'prepare']
 
 DEADLINE = 10.0  # seconds for one response, which may come byte by byte
-MAX_SIZE = 10_000_000  # bytes
+# A server may close a connection at any time, and a GET may be repeated then:
+# https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
+BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+HEADERS = {'Accept-Encoding': 'identity', 'User-Agent': script_name()}
 
-_clients = threading.local()  # of each thread
-_exchange: ContextVar['_Exchange'] = ContextVar('_exchange')  # of each thread or task
-
-
-class _Exchange:
-    """A GET on its way through httpx, with what the network streams below see of it."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.deadline = time.monotonic() + DEADLINE
-        self.peer = ''  # to connect to, unless a connection is open
-        self.received = 0  # bytes
-        self.is_repeated = False
-        _exchange.set(self)
-
-    def handle(self, exc: Exception) -> None:
-        """Raise httpx.HTTPError for whatever went wrong, unless it is worth another attempt."""
-        # A kept connection may be closed: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
-        is_final = self.peer or self.received or self.is_repeated
-        if isinstance(exc, httpx.NetworkError | httpx.RemoteProtocolError) and not is_final:
-            self.is_repeated = True
-            return
-        kind: type[httpx.RequestError] = httpx.TransportError
-        request = httpx.Request('GET', self.url)
-        if isinstance(exc, httpx.RequestError):
-            kind, request = type(exc), exc.request
-        words = system_error(exc) or str(exc) or 'timed out'  # httpx is silent on nothing else
-        if isinstance(exc, httpx.ConnectError) and self.peer != request.url.raw_host.decode():
-            words += f' by {self.peer}'  # a proxy
-        raise kind(words, request=request) from exc
-
-    def trace(self, event: str, info: dict[str, Any], read: Any = None) -> None:
-        """Learn of connections and headers: https://www.encode.io/httpcore/extensions/#trace."""
-        if event.endswith('connect_tcp.started'):
-            self.peer = info['host']
-            if info['port'] > MAX_PORT:  # which some systems take for another one
-                raise ValueError(f'{self.peer} has no port {info["port"]}')
-        elif event.endswith(('connect_tcp.complete', 'start_tls.complete')):
-            stream = info['return_value']
-            stream.read = partial(read or _read, stream.read)
-            if not read:  # SSLSocket's own shutdown would wait for its peer
-                interrupts.break_off[stream.get_extra_info('socket')] = lambda sock: (
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
-                )
-        elif event.endswith('receive_response_headers.complete'):
-            encoding = httpx.Headers(info['return_value'][3]).get('content-encoding', 'identity')
-            if encoding != 'identity':  # there is no telling how large it will be
-                raise ValueError(f'unasked encoding {encoding}')
-
-    async def async_trace(self, event: str, info: dict[str, Any]) -> None:
-        self.trace(event, info, _async_read)
-
-    def time_left(self, timeout: float | None) -> float:
-        """Return how long a read may take, in seconds."""
-        return max(min(timeout or DEADLINE, self.deadline - time.monotonic()), 0.001)
-
-    def receive(self, data: bytes) -> bytes:
-        """Count what arrives; raise ValueError if it is too much."""
-        self.received += len(data)
-        if self.received > MAX_SIZE:
-            raise ValueError(f'more than {MAX_SIZE:,} bytes')
-        return data
-
-
-def _read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
-    """Do what a network stream's read does, within the limits of the exchange."""
-    exchange = _exchange.get()
-    return exchange.receive(stream_read(max_bytes, exchange.time_left(timeout)))
-
-
-async def _async_read(stream_read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
-    exchange = _exchange.get()
-    return exchange.receive(await stream_read(max_bytes, exchange.time_left(timeout)))
-
-
-def _checked(response: httpx.Response) -> httpx.Response:
-    """Return a response that can be shown; raise ValueError for a success without content."""
-    response.extensions['reason_phrase'] = printable(response.reason_phrase).encode()
-    if response.is_success and not response.content:
-        raise ValueError('empty response')
-    return response
+_worker = threading.local()  # what a thread keeps: its client, and the deadline of its request
 
 
 def get(url: str, **options: Any) -> httpx.Response:
@@ -114,87 +39,193 @@ def get(url: str, **options: Any) -> httpx.Response:
 
     Raise httpx.HTTPError unless a response comes in time; KeyboardInterrupt after a signal.
     """
-    exchange = _Exchange(url)
-    options['extensions'] = {'trace': exchange.trace}
+    interrupts.check()
+    _worker.deadline = time.monotonic() + DEADLINE
     try:
-        while not interrupts.stop_signal:
-            try:
-                return _checked(_client(url).get(url, **options))
-            except Exception as exc:
-                exchange.handle(exc)
-        raise KeyboardInterrupt
+        with plain_errors(url):
+            return checked(url, own_client().get(url, **options))
     finally:
-        interrupts.check()  # it may have been broken off
+        interrupts.check()  # the request may have been broken off
 
 
 class AsyncClient(httpx.AsyncClient):
-    """A client for coroutines, with a `get` like the one for threads."""
+    """A client for many coroutines, each of whose requests under way has its own connection."""
 
-    def __init__(self, base_url: str) -> None:
-        """Open a client for URLs that begin with base_url."""
-        super().__init__(**_client_options('/'.join(base_url.split('/', 3)[:3])))
+    def __init__(self, **options: Any) -> None:
+        """Take the same options as httpx's client."""
+        super().__init__(transport=AsyncTransport(), **options)
+        self.headers.update(HEADERS)
 
     async def get(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
-        """Do what the function does, but raise asyncio.CancelledError after a signal."""
+        """Do what httpx's client does, but raise asyncio.CancelledError after a signal."""
         import asyncio  # scripts without coroutines do not need it
 
-        exchange = _Exchange(str(url))
-        options['extensions'] = {'trace': exchange.async_trace}
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        if not self.trust_env:  # an address of this machine takes no thread to look up
-            loop.getaddrinfo = _look_up  # type: ignore[method-assign]
-        interrupts.break_off[task] = lambda task: loop.call_soon_threadsafe(task.cancel)
+        task = asyncio.current_task()
+        interrupts.on_stop(task, cancel)
         try:
-            while not interrupts.stop_signal:
-                try:
-                    return _checked(await super().get(url, **options))
-                except Exception as exc:
-                    exchange.handle(exc)
-            raise asyncio.CancelledError
+            if interrupts.stop_signal:
+                raise asyncio.CancelledError
+            with plain_errors(url):
+                async with asyncio.timeout(DEADLINE):
+                    return checked(url, await super().get(url, **options))
+        except TimeoutError as exc:
+            raise httpx.ReadTimeout('timed out', request=httpx.Request('GET', url)) from exc
         finally:
-            interrupts.break_off.pop(task, None)
+            interrupts.done(task)
+
+    async def __aexit__(self, exc_type: Any = None, exc: Any = None, traceback: Any = None) -> None:
+        """Close the client; once its block has failed, what other tasks raise is no news."""
+        import asyncio
+
+        if exc or interrupts.stop_signal:
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        await super().__aexit__(exc_type, exc, traceback)
 
 
-async def _look_up(*args: Any, **options: Any) -> Any:
-    return socket.getaddrinfo(*args, **options)
+class Transport(httpx.BaseTransport):
+    """Sends the requests of one thread, redirected ones too, each by the route for its URL."""
+
+    def __init__(self) -> None:
+        """Begin without connections."""
+        self.by_route: dict[Route, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return a response whose body has come."""
+        request.extensions = request.extensions | {'trace': watch_connection}
+        route = route_for(request.url.scheme, request.url.host)
+        transport = self.by_route.get(route) or httpx.HTTPTransport(**transport_options(route))
+        self.by_route[route] = transport
+        try:
+            return self.exchange(transport, request)
+        except BROKEN:
+            if request.method != 'GET' or interrupts.stop_signal:
+                raise
+            return self.exchange(transport, request)
+
+    def exchange(self, transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        """Send a request and read the response."""
+        response = transport.handle_request(request)
+        try:
+            is_packed(response)
+            body = bytearray()
+            for chunk in response.iter_raw():
+                body += chunk
+                check_size(body)
+        finally:
+            response.close()
+        return with_body(response, body)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for transport in self.by_route.values():
+            transport.close()
 
 
-def _client(url: str) -> httpx.Client:
-    """Return the calling thread's client for a host; it is closed after the thread has ended."""
-    origin = '/'.join(url.split('/', 3)[:3])
-    key = f'{os.getpid()} {origin}'  # a forked process must not use its parent's connection
-    clients: dict[str, httpx.Client] = vars(_clients)
-    if key not in clients:
-        clients[key] = httpx.Client(**_client_options(origin))
-        weakref.finalize(threading.current_thread(), clients[key].close)
-    return clients[key]
+class AsyncTransport(httpx.AsyncBaseTransport):
+    """Sends requests of many coroutines, each on an idle connection of its route.
+
+    One pool for all would be slow: its bookkeeping grows with the square of the connections.
+    """
+
+    def __init__(self) -> None:
+        """Begin without connections."""
+        self.idle: defaultdict[Route, list[httpx.AsyncHTTPTransport]] = defaultdict(list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Return a response whose body has come."""
+        route = route_for(request.url.scheme, request.url.host)
+        idle = self.idle[route]
+        transport = idle.pop() if idle else httpx.AsyncHTTPTransport(**transport_options(route))
+        try:
+            return await self.exchange(transport, request)
+        except BROKEN:
+            if request.method != 'GET':
+                raise
+            return await self.exchange(transport, request)
+        finally:
+            idle.append(transport)
+
+    async def exchange(
+        self, transport: httpx.AsyncHTTPTransport, request: httpx.Request
+    ) -> httpx.Response:
+        """Send a request and read the response."""
+        response = await transport.handle_async_request(request)
+        try:
+            is_packed(response)
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                check_size(body)
+        finally:
+            await response.aclose()
+        return with_body(response, body)
+
+    async def aclose(self) -> None:
+        """Close the connections that are idle; others close as their requests are cancelled."""
+        for transports in self.idle.values():
+            while transports:
+                await transports.pop().aclose()
 
 
-@cache
-def _client_options(origin: str) -> dict[str, Any]:
-    """Return the arguments for clients of one host, which share a TLS context."""
-    # By default, pickle forgets the keywords of errors that pass from process to process
-    copyreg.pickle(
-        httpx.HTTPStatusError,
-        lambda exc: (partial(type(exc), request=exc.request, response=exc.response), exc.args),
-    )
-    is_near = is_loopback(httpx.URL(origin).host)
-    quick = is_near and origin.startswith('http:')  # a context without authorities will do
-    return {
-        'verify': ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if quick else httpx.create_ssl_context(),
-        'trust_env': not is_near,  # it may name a proxy
-        'headers': {'Accept-Encoding': 'identity', 'User-Agent': script_name()},
-    }
+def own_client() -> httpx.Client:
+    """Return the calling thread's client, which is closed after the thread has ended."""
+    clients: dict[int, httpx.Client] = vars(_worker).setdefault('clients', {})
+    process = os.getpid()  # a forked process must not use its parent's connections
+    if process not in clients:
+        clients[process] = httpx.Client(transport=Transport(), headers=HEADERS)
+        weakref.finalize(threading.current_thread(), clients[process].close)
+    return clients[process]
 
 
-def prepare(base_url: str) -> None:
-    """Load what httpx puts off until it needs it, so that it is not part of the timing."""
+def watch_connection(event: str, info: dict[str, Any]) -> None:
+    """Let a signal break off what is read from a new connection, and a deadline end it.
+
+    httpcore calls this: https://www.encode.io/httpcore/extensions/#trace.
+    """
+    if event.endswith(('connect_tcp.complete', 'start_tls.complete')):
+        stream = info['return_value']
+        stream.read = partial(read_before_deadline, stream.read)
+        interrupts.on_stop(stream.get_extra_info('socket'), shut_down)
+
+
+def read_before_deadline(read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
+    """Do what a network stream's read does, but not beyond the deadline of the request."""
+    time_left = _worker.deadline - time.monotonic()
+    data: bytes = read(max_bytes, max(min(timeout or DEADLINE, time_left), 0.001))
+    return data
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Make a read in another thread return; SSLSocket's own method would wait for its peer."""
+    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def cancel(task: Any) -> None:
+    """Cancel a task of asyncio from another thread."""
+    task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+@contextmanager
+def plain_errors(url: httpx.URL | str) -> Iterator[None]:
+    """Context manager: let errors be httpx.RequestError, about url, in the system's words.
+
+    They have to stand in the error itself: a process cannot pass its cause on to another one.
+    """
+    asked = httpx.Request('GET', url)
     try:
-        _client(base_url)
-    except OSError as exc:
-        fail(f'SSL_CERT_FILE: {reason(exc)}: {os.environ.get("SSL_CERT_FILE")}')
-    except (httpx.InvalidURL, ImportError, ValueError) as exc:
-        fail(f'proxy: {reason(exc)}')
-    if 'asyncio' in sys.modules:
-        sys.modules.setdefault('sniffio', None)  # type: ignore[arg-type]  # searched per request
-        anyio.run(anyio.sleep, 0)
+        yield
+    except httpx.RequestError as exc:
+        words = system_error(exc) or str(exc) or 'timed out'
+        if exc.request.url != asked.url:
+            words += f' at {exc.request.url}'  # where a redirect has led
+        exc.args, exc.request = (words,), asked
+        raise
+    except (httpx.InvalidURL, UnicodeError, OverflowError) as exc:
+        raise httpx.UnsupportedProtocol(reason(exc), request=asked) from exc
+
+
+# By default, pickle forgets the keywords of errors that pass from process to process
+copyreg.pickle(
+    httpx.HTTPStatusError,
+    lambda exc: (partial(type(exc), request=exc.request, response=exc.response), exc.args),
+)

@@ -1,7 +1,7 @@
-"""Break off what workers wait for on SIGINT, SIGTERM and SIGHUP, and on SIGPIPE from stdout.
+"""The one owner of signals: break off what workers wait for, and end the process in time.
 
 Python runs signal handlers in the main thread, but it is the workers that wait. So whatever
-they wait for is broken off, as entered in `break_off`, and from then on `check` raises
+they wait for is broken off, as told by `on_stop`, and from then on `check` raises
 KeyboardInterrupt in the worker, whose future carries it to whoever asks for its result.
 """
 
@@ -13,22 +13,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
-SIGNALS = [s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE')]
+SIGNALS = {s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE')}
 SIGPIPE = 13  # also where there is no such signal
-GRACE = 1.0  # seconds from a signal to the end of the process
-PERIOD = 0.05  # seconds
-# An exception raised in the midst of these would leave processes behind, or go unnoticed
-FRAGILE = ('asyncio', 'concurrent.futures', 'importlib', '_frozen_importlib', 'multiprocessing')
+GRACE = 0.8  # seconds from a signal to the last words
+PERIOD = 0.05  # seconds from one attempt to break things off to the next
 
-break_off: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
-stop_signal = _pid = 0
-last_words = ''  # to say on stderr where a process is ended in the midst of its work
+stop_signal = 0  # the number of the signal that has come
+_waiting: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
+_last_words: Callable[[], object] = bool
 
 
 def check() -> None:
@@ -37,53 +34,121 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
-def handle_signals(words: str) -> dict[signal.Signals, Any]:
-    """Have signals stop this process, with these last words if overdue; return old handlers."""
-    global stop_signal, last_words, _pid
-    stop_signal, last_words, _pid = 0, words, os.getpid()
-    break_off.clear()
-    return {number: signal.signal(number, _on_signal) for number in SIGNALS}
+def on_stop(waiting: Any, break_off: Callable[[Any], object]) -> None:
+    """Have break_off(waiting) called in a thread after a signal, if waiting still exists."""
+    _waiting[waiting] = break_off
 
 
-def _on_signal(number: int, frame: FrameType | None) -> None:
-    """Stop the program: by KeyboardInterrupt, unless something can be broken off."""
+def done(waiting: Any) -> None:
+    """Forget what on_stop was told of."""
+    _waiting.pop(waiting, None)
+
+
+def set_last_words(last_words: Callable[[], object]) -> None:
+    """Have last_words called before a process is ended in the midst of its work."""
+    global _last_words
+    _last_words = last_words
+
+
+@contextmanager
+def handling_signals(grace: float = GRACE) -> Iterator[None]:
+    """Context manager: let signals stop this process, within grace seconds.
+
+    A signal that was ignored stays ignored, as after nohup or in a shell's background jobs.
+    """
     global stop_signal
-    if os.getpid() != _pid:
-        os._exit(128 + number)  # a process just forked
-    if stop_signal or (number == SIGPIPE and not _reader_has_left()):
-        return
-    stop_signal = number
-    threading.excepthook = lambda _: None  # what threads raise from now on is no news
-    busy = bool(break_off or multiprocessing.active_children())
+    stop_signal, owner, is_over = 0, os.getpid(), threading.Event()
+    _waiting.clear()
+
+    def stop(number: int, _frame: object) -> None:
+        """Stop the program: by KeyboardInterrupt, unless something can be broken off."""
+        global stop_signal
+        if os.getpid() != owner:
+            os._exit(128 + number)  # a process just forked
+        if stop_signal or (number == SIGPIPE and not _reader_has_left()):
+            return
+        is_idle = not (_waiting or multiprocessing.active_children())
+        stop_signal = number
+        threading.excepthook = lambda _: None  # what threads raise from now on is no news
+        _start_winding_down(grace, is_over)
+        if is_idle and number != SIGPIPE:  # a write without a reader raises BrokenPipeError
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if number == SIGPIPE or handler != signal.SIG_IGN:  # Python itself ignores SIGPIPE
+            signal.signal(number, stop)
     try:
-        _thread.start_new_thread(_wind_down, ())  # threading's own locks may be taken just now
-    except RuntimeError:  # no more threads: nothing can be broken off
-        os._exit(128 + number)
-    while frame and not busy:
-        busy = frame.f_globals.get('__name__', '').startswith(FRAGILE)
-        frame = frame.f_back
-    if not busy and number != SIGPIPE:
-        raise KeyboardInterrupt
+        yield
+    finally:
+        is_over.set()
+        if not stop_signal:
+            threading.excepthook = threading.__excepthook__
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if stop_signal else handler)
+
+
+@contextmanager
+def blocked(*exceptions: int) -> Iterator[None]:
+    """Context manager: put off signals, and let processes that start in the block do so too."""
+    if sys.platform == 'win32':
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS - {SIGPIPE, *exceptions})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _reader_has_left() -> bool:
     """Tell whether SIGPIPE comes from standard output, not from a socket."""
-    (poll := select.poll()).register(1, 0)
-    return sys.stdout is not None and bool(poll.poll(0))
+    (poll := select.poll()).register(1, select.POLLOUT)
+    gone = select.POLLERR | select.POLLHUP
+    return sys.stdout is not None and any(event & gone for _, event in poll.poll(0))
 
 
-def _wind_down() -> None:
+def _start_winding_down(grace: float, is_over: threading.Event) -> None:
+    """Start the thread that ends the process, and wait until it runs.
+
+    Python 3.11.2 crashes if it exits while a thread is about to begin. The main thread may hold
+    the locks of `threading` just now, so this has to do without them.
+    """
+    has_begun = _thread.allocate_lock()
+    has_begun.acquire()
+    try:
+        _thread.start_new_thread(_wind_down, (has_begun, grace, is_over))
+    except RuntimeError:  # no more threads: nothing can be broken off
+        os._exit(128 + stop_signal)
+    has_begun.acquire(timeout=grace)
+
+
+def _wind_down(has_begun: Any, grace: float, is_over: threading.Event) -> None:
     """Break off what waits, and what still comes to wait; end the process if it does not end."""
+    has_begun.release()
     start = time.monotonic()
-    while (elapsed := time.monotonic() - start) < (GRACE if last_words else 2 * GRACE):
-        with suppress(KeyError, OSError, RuntimeError):  # none left; it has ended by itself
-            while True:
-                waiting, end = break_off.popitem()
-                end(waiting)
+    while (elapsed := time.monotonic() - start) < grace:
+        while _waiting:
+            with suppress(KeyError, OSError, RuntimeError):  # it has just ended by itself
+                waiting, break_off = _waiting.popitem()
+                break_off(waiting)
         for child in multiprocessing.active_children():
-            child.terminate() if elapsed < GRACE / 2 else child.kill()
+            child.terminate() if elapsed < grace / 2 else child.kill()
         time.sleep(PERIOD)
-    with suppress(OSError):
-        if last_words and stop_signal != SIGPIPE:
-            print(last_words, file=sys.stderr, flush=True)
+    if stop_signal != SIGPIPE and not is_over.is_set():
+        _speak()
     os._exit(128 + stop_signal)
+
+
+def _speak() -> None:
+    """Say the last words, unless whoever should read them makes them wait."""
+    is_said = _thread.allocate_lock()
+    is_said.acquire()
+
+    def speak() -> None:
+        with suppress(OSError, ValueError):
+            _last_words()
+        is_said.release()
+
+    _thread.start_new_thread(speak, ())
+    is_said.acquire(timeout=2 * PERIOD)

@@ -1,18 +1,16 @@
 """The servers to download from, and private ones where nothing listens yet."""
 
-import argparse
 import ipaddress
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
+from subprocess import PIPE, Popen
 from urllib.parse import urlsplit
 
-import httpx
-
-from support.console import fail, note
+from support.console import fail, printable, tell
 
 SERVERS = {
     'REMOTE': 'https://www.fluentpython.com/data/flags',
@@ -21,41 +19,12 @@ SERVERS = {
     'ERROR': 'http://localhost:8002/flags',
 }
 
-LABELS = ', '.join(sorted(SERVERS))
-
 # How slow_server.py has to be started to answer as the label promises
 OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25']}
 
 SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
+GREETING = 'Serving flags at '  # what slow_server.py prints before its base URL
 CONNECT_TIMEOUT = 1.0  # seconds
-MAX_PORT = 65535
-
-
-def server_name(text: str) -> str:
-    """Argparse type: a label in upper case, or a base URL without the last slash."""
-    if text.upper() in SERVERS:
-        return text.upper()
-    with suppress(httpx.InvalidURL, UnicodeError):
-        url = httpx.URL(text)
-        url.host.encode('idna')  # as the look-up does
-        valid_port = url.port is None or 0 < url.port <= MAX_PORT
-        plain = not {'?', '#', '@'} & set(text)  # the rest of the path goes to its end
-        if url.scheme in ('http', 'https') and url.host and valid_port and plain:
-            return text.rstrip('/')
-    raise argparse.ArgumentTypeError(f'neither one of {LABELS}, nor a URL without a password')
-
-
-def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
-    """Let the user choose a server by -s or --server."""
-    shown_default = f' (default={default})' if default else ''
-    parser.add_argument(
-        '-s',
-        '--server',
-        metavar='LABEL',
-        type=server_name,
-        default=default,
-        help=f'Server to hit; one of {LABELS}{shown_default}; case-insensitive; or a base URL',
-    )
 
 
 @contextmanager
@@ -71,7 +40,7 @@ def running(name: str, *options: str) -> Iterator[str]:
         return
     port = urlsplit(base_url).port
     with private_server(*OPTIONS[name], *options) as private_url:
-        note(f'Nothing listens on port {port}; using {private_url}')
+        tell(f'Nothing listens on port {port}; using {private_url}')
         yield private_url
 
 
@@ -85,13 +54,20 @@ def is_listening(url: str) -> bool:
     return True
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a name or address, such as 127.1 or 0:0::1, means this machine."""
+def is_this_machine(host: str) -> bool:
+    """Tell whether a name or address, such as 127.1, 0:0::1 or 0.0.0.0, means this machine."""
     with suppress(OSError, UnicodeError):
         found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
         address = ipaddress.ip_address(found[0][4][0])
-        return (getattr(address, 'ipv4_mapped', None) or address).is_loopback
-    return f'.{host}'.rstrip('.').endswith('.localhost')
+        address = getattr(address, 'ipv4_mapped', None) or address
+        return address.is_loopback or address.is_unspecified
+    return f'.{host}'.lower().rstrip('.').endswith('.localhost')
+
+
+def is_site_of_the_book(base_url: str) -> bool:
+    """Tell whether a URL, however it is spelled, leads to the public server of the book."""
+    host = (urlsplit(base_url).hostname or '').rstrip('.')
+    return host.removeprefix('www.') == 'fluentpython.com'
 
 
 @contextmanager
@@ -99,17 +75,33 @@ def private_server(*options: str) -> Iterator[str]:
     """Context manager: run slow_server.py on a free port; yield its base URL.
 
     It ends when its standard input does, so it cannot outlive this process, and it does not
-    see this terminal's Ctrl-C. If it does not start, the script ends.
+    see this terminal's Ctrl-C. If it does not start, the script ends and tells why.
     """
-    command = [sys.executable, str(SLOW_SERVER), '0', '--until-eof', *options]
-    with Popen(
-        command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True, start_new_session=True
-    ) as server:
-        assert server.stdout
+    where = ['0', '--bind=127.0.0.1']  # an address, which no client has to look up
+    command = [sys.executable, str(SLOW_SERVER), *where, '--until-eof', *options]
+    with (
+        tempfile.TemporaryFile() as errors,
+        Popen(
+            command, stdin=PIPE, stdout=PIPE, stderr=errors, text=True, start_new_session=True
+        ) as server,
+    ):
         try:
-            greeting = server.stdout.readline()
-            if not greeting:
-                fail(f'{SLOW_SERVER.name} did not start')
-            yield greeting.split()[-1]
+            if url := greeting_url(server):
+                yield url
+            else:
+                errors.seek(0)
+                fail(f'{SLOW_SERVER.name} did not start: {last_line(errors.read())}')
         finally:
             server.terminate()
+
+
+def greeting_url(server: Popen[str]) -> str:
+    """Return the base URL that a server prints, whatever else it prints before; '' if none."""
+    assert server.stdout
+    greetings = (line for line in server.stdout if line.startswith(GREETING))
+    return next(greetings, '').removeprefix(GREETING).rstrip()
+
+
+def last_line(output: bytes) -> str:
+    """Return the last line, in which Python names an error."""
+    return printable((output.decode(errors='replace').strip().splitlines() or ['no reason'])[-1])

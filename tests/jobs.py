@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import clients
-from support.console import good_end, signals_blocked
+from support import clients, interrupts
+from support.exits import orderly_exit
 from support.workers import quiet_processes
 
 
@@ -62,7 +62,7 @@ def write_in_processes(method: str) -> None:
 
 def write_slowly() -> None:
     """Take a while in the midst of writing a file."""
-    with signals_blocked():
+    with interrupts.blocked():
         print('ready', flush=True)
         time.sleep(0.2)
         Path('whole').touch()
@@ -97,5 +97,5 @@ JOBS: list[Callable[..., None]] = [
 if __name__ == '__main__':
     _, name, *args = sys.argv
     (job,) = (job for job in JOBS if job.__name__ == name)
-    with good_end():
+    with orderly_exit():
         job(*args)

@@ -20,7 +20,7 @@ from cpu_tools import (
 )
 
 from primes import PRIMALITY
-from support.workers import MAX_WORKERS, worker_count
+from support.arguments import MAX_WORKERS, worker_count
 
 
 @pytest.fixture(params=['proc_pool.py', 'procs.py'])

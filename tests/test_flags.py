@@ -11,6 +11,7 @@ from raw_server import GIF, misbehaving
 
 import flags
 from flags import POP20_CC
+from support import commands
 
 
 @pytest.fixture
@@ -101,8 +102,8 @@ def test_failed_get_flag_raises_an_http_error(
         monkeypatch.setattr(flags, 'BASE_URL', server.url)
         with pytest.raises(error) as raised:
             flags.get_flag('BR')
-    assert description in flags.describe(raised.value)
-    assert server.url in flags.describe(raised.value)
+    assert description in commands.describe(raised.value)
+    assert server.url in commands.describe(raised.value)
 
 
 def test_get_flag_follows_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ from raw_server import (
     response,
 )
 
-from support.servers import is_loopback
+from support.servers import is_this_machine
 
 FLAGS = ['flags.py', 'flags_processpool.py', 'flags_asyncio.py']
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
@@ -246,8 +246,8 @@ def test_proxy_without_a_valid_port_is_named(script: str, run_script: RunScript)
         ('', False),
     ],
 )
-def test_is_loopback(host: str, expected: bool) -> None:
-    assert is_loopback(host) == expected
+def test_is_this_machine(host: str, expected: bool) -> None:
+    assert is_this_machine(host) == expected
 
 
 @pytest.mark.parametrize('host', ['127.0.0.1', '127.5.5.5', '[::1]', '[0:0::1]', 'localhost'])
@@ -415,10 +415,10 @@ def check_limited(run: Script) -> None:
 TERMINATED = """
 import time
 
-from support.console import good_end
+from support.exits import orderly_exit
 from support.workers import Process
 
-with good_end():
+with orderly_exit():
     for _ in range(100):
         process = Process(target=time.sleep, args=(60,))
         process.start()

@@ -15,7 +15,7 @@ from cpu_tools import METHODS
 from raw_server import misbehaving
 
 from support import interrupts
-from support.console import good_end
+from support.exits import orderly_exit
 
 JOBS = 'tests/jobs.py'
 INTERRUPTED = 'jobs.py: interrupted\n'
@@ -156,10 +156,7 @@ def test_output_without_room_is_told_in_one_line(count: int, flush: str) -> None
 
 
 def test_signals_are_as_before_once_the_work_is_done() -> None:
-    before = [signal.getsignal(number) for number in interrupts.SIGNALS]
-    with good_end():
-        assert signal.getsignal(signal.SIGINT) != signal.default_int_handler
-    assert [signal.getsignal(number) for number in interrupts.SIGNALS] == before
-    if before[interrupts.SIGNALS.index(signal.SIGINT)] != signal.SIG_IGN:  # as in background jobs
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    with orderly_exit():
+        assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
+    assert {number: signal.getsignal(number) for number in interrupts.SIGNALS} == before

@@ -30,7 +30,7 @@ from conftest import (
 )
 
 from flags import POP20_CC
-from support import servers
+from support import arguments, servers
 
 StartOnFreePort = Callable[[str, str], subprocess.Popen[str]]
 
@@ -71,8 +71,8 @@ def private_servers() -> list[int]:
 
 @pytest.mark.parametrize('label', ['REMOTE', 'LOCAL', 'DELAY', 'ERROR'])
 def test_label_may_be_in_any_case(label: str) -> None:
-    assert servers.server_name(label.lower()) == label
-    assert servers.server_name(label.title()) == label
+    assert arguments.server_name(label.lower()) == label
+    assert arguments.server_name(label.title()) == label
 
 
 def test_labels_stand_for_the_servers_of_the_book() -> None:
@@ -88,8 +88,8 @@ def test_labels_stand_for_the_servers_of_the_book() -> None:
     'url', ['http://localhost:8080/flags', 'https://example.com', 'http://[::1]:81/x']
 )
 def test_base_url_is_accepted_without_its_last_slash(url: str) -> None:
-    assert servers.server_name(url) == url
-    assert servers.server_name(url + '/') == url
+    assert arguments.server_name(url) == url
+    assert arguments.server_name(url + '/') == url
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_base_url_is_accepted_without_its_last_slash(url: str) -> None:
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match='DELAY, ERROR, LOCAL, REMOTE') as raised:
-        servers.server_name(text)
+        arguments.server_name(text)
     assert 'secret' not in str(raised.value)
 
 

@@ -1,0 +1,63 @@
+"""Which responses are believed: not too large, not packed unasked, and for a flag a whole GIF."""
+
+import httpx
+
+from support.console import printable
+
+MAX_SIZE = 10_000_000  # bytes
+CODINGS = {'gzip', 'deflate', 'br', 'zstd'}  # which httpx decodes, to any size
+GIF_SIGNATURES = (b'GIF87a', b'GIF89a')
+GIF_TRAILER = b';'
+
+
+def check_size(body: bytearray) -> None:
+    """Raise httpx.DecodingError for a body that is too large."""
+    if len(body) > MAX_SIZE:
+        raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes')
+
+
+def is_packed(response: httpx.Response) -> bool:
+    """Tell whether a body would be unpacked; raise httpx.DecodingError if it were used.
+
+    Nobody has asked for that, and there is no telling how large it would become.
+    """
+    codings = response.headers.get_list('content-encoding', split_commas=True)
+    found = CODINGS & {coding.strip().lower() for coding in codings}
+    if found and response.is_success:
+        raise httpx.DecodingError(f'unasked encoding {", ".join(sorted(found))}')
+    return bool(found)
+
+
+def with_body(response: httpx.Response, body: bytearray) -> httpx.Response:
+    """Return a response with its body."""
+    if is_packed(response):  # the page of an error or of a redirect, which nobody needs
+        del response.headers['content-encoding']
+        body.clear()
+    words = printable(response.reason_phrase).encode()  # it is shown on terminals
+    return httpx.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=httpx.ByteStream(bytes(body)),
+        extensions=response.extensions | {'reason_phrase': words},
+    )
+
+
+def checked(url: httpx.URL | str, response: httpx.Response) -> httpx.Response:
+    """Return a response; raise httpx.DecodingError if it should be a flag, and is none.
+
+    A server that answers everything may send a login page instead, or an application.
+    """
+    is_flag = response.is_success and httpx.URL(url).path.endswith('.gif')
+    if is_flag and (flaw := flaw_of_gif(response)):
+        raise httpx.DecodingError(f'not a GIF ({flaw})', request=response.request)
+    return response
+
+
+def flaw_of_gif(response: httpx.Response) -> str:
+    """Return what a successful response is instead of a whole GIF, or '' if it is one."""
+    if response.status_code != httpx.codes.OK:
+        return f'{response.status_code} {response.reason_phrase}'
+    if not response.content.startswith(GIF_SIGNATURES):
+        media_type = response.headers.get('content-type', 'no type').partition(';')[0]
+        return media_type if response.content else 'empty'
+    return '' if response.content.endswith(GIF_TRAILER) else 'cut short'

@@ -1,0 +1,84 @@
+"""What command lines have in common: options, and the types of what they take."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from support.servers import SERVERS
+
+LABELS = ', '.join(sorted(SERVERS))
+MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
+
+
+def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], float]:
+    """Return an argparse type for numbers from low to high."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:  # also true for NaN
+            raise argparse.ArgumentTypeError(f'{text} is not between {low:g} and {high:g}')
+        return value
+
+    number.__name__ = kind.__name__  # for argparse's "invalid int value"
+    return number
+
+
+def positive(text: str) -> int:
+    """Argparse type: a number above zero."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{text} is not above zero')
+    return number
+
+
+def worker_count(text: str) -> int:
+    """Argparse type: a number of workers."""
+    if not (text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 to {MAX_WORKERS}')
+    return int(text)
+
+
+def server_name(text: str) -> str:
+    """Argparse type: a label in upper case, or a base URL without the last slash."""
+    if text.upper() in SERVERS:
+        return text.upper()
+    if not is_base_url(text):
+        example = 'a URL such as http://localhost:8080/flags'
+        raise argparse.ArgumentTypeError(f'neither one of {LABELS}, nor {example}')
+    return text.rstrip('/')
+
+
+def is_base_url(text: str) -> bool:
+    """Tell whether text is a URL to which paths can be added, without a password."""
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or '').encode('idna')  # as the look-up does
+        valid_port = parts.port != 0
+    except ValueError:
+        return False
+    plain = text.isprintable() and not {'?', '#', '@', ' '} & set(text)
+    return plain and valid_port and parts.scheme in ('http', 'https') and bool(parts.hostname)
+
+
+def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
+    """Let the user choose a server by -s or --server."""
+    shown_default = f' (default={default})' if default else ''
+    parser.add_argument(
+        '-s',
+        '--server',
+        metavar='LABEL',
+        type=server_name,
+        default=default,
+        help=f'Server to hit; one of {LABELS}{shown_default}; case-insensitive; or a base URL',
+    )
+
+
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Let the user choose a number of workers."""
+    parser.add_argument(
+        'workers',
+        nargs='?',
+        type=worker_count,
+        help=f'number of workers, {MAX_WORKERS} at most (default: depends on the CPUs)',
+    )

@@ -1,0 +1,62 @@
+"""How scripts end: with a status that says why, and one line instead of a traceback."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+
+from support import interrupts
+from support.console import complain, fail, reason
+
+
+@contextmanager
+def orderly_exit(grace: float = interrupts.GRACE) -> Iterator[None]:
+    """Context manager: tell errors that a user can cause in one line, and exit with status 1.
+
+    After a signal exit with 128 + its number; so too, silently, once stdout has no reader.
+    What has not ended within grace seconds after a signal is ended, without a traceback.
+    """
+    sys.stderr = sys.stderr or io.StringIO()  # it may have been closed from the start
+    interrupts.set_last_words(lambda: complain('interrupted'))
+    with interrupts.handling_signals(grace):
+        try:
+            yield
+            print(end='', flush=True)
+        except BaseException as exc:
+            discard_unwritable_output()
+            if not interrupts.stop_signal:
+                explain(exc)
+                raise
+            if interrupts.stop_signal != interrupts.SIGPIPE:
+                complain('interrupted')
+    if interrupts.stop_signal:
+        sys.exit(128 + interrupts.stop_signal)
+
+
+def explain(exc: BaseException) -> None:
+    """End the script with a line, or none, if exc is no error of the script itself."""
+    while isinstance(exc, ExceptionGroup):
+        exc = exc.exceptions[0]
+    if isinstance(exc, RuntimeError) and exc.__context__:
+        exc = exc.__context__  # what could not start cannot be shut down either
+    if isinstance(exc, BrokenPipeError):
+        sys.exit(128 + interrupts.SIGPIPE)
+    if isinstance(exc, BrokenExecutor):
+        fail('a worker died before its work was done')
+    if is_out_of_resources(exc):
+        fail(reason(exc))
+
+
+def is_out_of_resources(exc: BaseException) -> bool:
+    """Tell whether exc is about memory, threads, processes or files that are not to be had."""
+    return isinstance(exc, MemoryError | OSError) or str(exc) == "can't start new thread"
+
+
+def discard_unwritable_output() -> None:
+    """Let go of what stdout cannot take, which would fail again at exit."""
+    try:
+        print(end='', flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
