@@ -18,17 +18,18 @@ import argparse
 from concurrent import futures
 from time import sleep, strftime
 
-from support.console import good_end
+from support.exits import orderly_exit
 
 
 def display(*args: object) -> None:
     """Print the arguments after the time of day."""
-    print(strftime('[%H:%M:%S]'), *args, flush=True)
+    line = ' '.join([strftime('[%H:%M:%S]'), *map(str, args)])
+    print(f'{line}\n', end='', flush=True)  # one write: else those of two threads mix
 
 
-def loiter(n: int) -> int:
+def loiter(n: float) -> float:
     """Do nothing for n seconds; return n * 10."""
-    tabs = '\t' * n
+    tabs = '\t' * int(n)
     display(f'{tabs}loiter({n}): doing nothing for {n}s...')
     sleep(n)
     display(f'{tabs}loiter({n}): done.')
@@ -48,5 +49,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     argparse.ArgumentParser(description='Show when map yields its results.').parse_args()
-    with good_end():
+    with orderly_exit():
         main()

@@ -19,7 +19,7 @@ def download_one(cc: str) -> str:
     """Download and save one flag; return its code."""
     image = get_flag(cc)
     save_flag(image, f'{cc}.gif')
-    print(cc, end=' ', flush=True)
+    print(f'{cc} ', end='', flush=True)  # one write: else those of two processes mix
     return cc
 
 

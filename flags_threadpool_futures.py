@@ -23,15 +23,15 @@ def download_many(cc_list: list[str]) -> int:
     """Download and save the first five flags, three at a time; return how many."""
     cc_list = cc_list[:5]
     with futures.ThreadPoolExecutor(max_workers=3) as executor:
-        to_do: list[futures.Future[str]] = []
+        to_do = []
         for cc in sorted(cc_list):
             future = executor.submit(download_one, cc)
             to_do.append(future)
-            print(f'Scheduled for {cc}: {future}', flush=True)
+            print(f'Scheduled for {cc}: {future}\n', end='', flush=True)
 
-        for count, future in enumerate(futures.as_completed(to_do), 1):  # noqa: B007
+        for count, future in enumerate(futures.as_completed(to_do), 1):
             res = future.result()
-            print(f'{future} result: {res!r}', flush=True)
+            print(f'{future} result: {res!r}\n', end='', flush=True)
     return count
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check large numbers for primality with a pool of processes, or with another executor.
+"""Check large numbers for primality with a pool of processes.
 
     $ python3 proc_pool.py 12
     Checking 20 numbers with 12 processes:
@@ -17,17 +17,13 @@ prime is done; by then the others are ready too.
 import argparse
 from concurrent import futures
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from primes import NUMBERS, is_prime
-from support.console import good_end, plural
-from support.workers import (
-    KINDS,
-    NOUNS,
-    add_workers_argument,
-    other_executor,
-    quiet_processes,
-)
+from support.arguments import add_workers_argument
+from support.console import plural
+from support.exits import orderly_exit
+from support.workers import quiet_processes
 
 
 class PrimeResult(NamedTuple):
@@ -46,49 +42,26 @@ def check(n: int) -> PrimeResult:
 
 
 def main() -> None:
-    """Check the numbers with as many workers as the command line asks for."""
-    args = process_args()
-    workers: int | None = args.workers
-    with good_end():
-        executor: Any
-        if args.executor == 'process':
-            executor = futures.ProcessPoolExecutor(workers, mp_context=quiet_processes())
-        else:
-            executor = other_executor(args.executor, workers, args.scheduler)
-        actual_workers = plural(executor._max_workers, args.noun)
+    """Check the numbers with as many processes as the command line asks for."""
+    parser = argparse.ArgumentParser(description='Check numbers for primality in a pool.')
+    add_workers_argument(parser)
+    workers: int | None = parser.parse_args().workers
+    with orderly_exit():
+        executor = futures.ProcessPoolExecutor(workers, mp_context=quiet_processes())
+        actual_workers = executor._max_workers
 
-        print(f'Checking {len(NUMBERS)} numbers with {actual_workers}:', flush=True)
+        print(
+            f'Checking {len(NUMBERS)} numbers with {plural(actual_workers, "process")}:',
+            flush=True,
+        )
         numbers = sorted(NUMBERS, reverse=True)
         t0 = perf_counter()
         with executor:
             for n, prime, elapsed in executor.map(check, numbers):
                 label = 'P' if prime else ' '
                 print(f'{n:16}  {label} {elapsed:9.6f}s', flush=True)
-        elapsed = perf_counter() - t0
-        print(f'Total time: {elapsed:.2f}s')
-
-
-def process_args() -> argparse.Namespace:
-    """Return the number of workers, the kind of executor and the scheduler's address."""
-    parser = argparse.ArgumentParser(description='Check numbers for primality concurrently.')
-    add_workers_argument(parser)
-    parser.add_argument(
-        '-x',
-        '--executor',
-        choices=KINDS,
-        default='process',
-        help='kind of executor (default: %(default)s; interpreter needs Python 3.14 or later)',
-    )
-    parser.add_argument(
-        '--scheduler', metavar='ADDRESS', help="use this dask scheduler's workers; for -x dask"
-    )
-    args = parser.parse_args()
-    if args.scheduler is not None and args.executor != 'dask':
-        parser.error('--scheduler goes with -x dask')
-    if args.scheduler is not None and args.workers:
-        parser.error('workers: the scheduler has its own')
-    args.noun = NOUNS.get(args.executor, args.executor)
-    return args
+        time = perf_counter() - t0
+        print(f'Total time: {time:.2f}s')
 
 
 if __name__ == '__main__':

@@ -24,7 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from support.workers import KINDS  # noqa: E402
+from pools.kinds import KINDS  # noqa: E402
 
 SCRIPT = ROOT / 'proc_pool.py'
 TIMEOUT = 120  # seconds for one run

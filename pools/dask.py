@@ -37,7 +37,7 @@ class DaskExecutor(Executor):
                 silence_logs=logging.CRITICAL,
             )
         self.client = Client(scheduler or self.cluster, timeout=TIMEOUT)
-        interrupts.break_off[self.client] = cancel_all
+        interrupts.on_stop(self.client, cancel_all)
         try:
             self.client.wait_for_workers(1, timeout=TIMEOUT)
         except TimeoutError:

@@ -1,0 +1,30 @@
+"""The kinds of executors beside the chapter's pool of processes."""
+
+import sys
+from concurrent import futures
+from typing import Any
+
+from support.console import fail
+
+KINDS = ['thread', 'serial', 'interpreter', 'dask']
+if sys.version_info < (3, 14):
+    KINDS.remove('interpreter')
+NOUNS = {'serial': 'thread', 'dask': 'dask worker'}  # where it is not the kind's name
+
+
+def executor_of(kind: str, workers: int | None, scheduler: str | None) -> Any:
+    """Return an executor of a kind; fail if it is not to be had.
+
+    A scheduler is the address of one that dask's workers are connected to.
+    """
+    if kind == 'thread':
+        return futures.ThreadPoolExecutor(workers)
+    if kind == 'serial':
+        return futures.ThreadPoolExecutor(1)
+    if kind == 'interpreter':
+        return futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
+    try:
+        from pools.dask import DaskExecutor
+    except ModuleNotFoundError:
+        fail("dask.distributed is not installed; try: pip install '.[cluster]'")
+    return DaskExecutor(workers, scheduler)

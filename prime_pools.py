@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Check large numbers for primality with another executor than a pool of processes.
+
+    $ python3 prime_pools.py -x thread
+    Checking 20 numbers with 6 threads:
+    9999999999999999     0.000012s
+    ...
+
+It does what proc_pool.py does; only the executor is another one. Threads share one lock, the
+GIL, unless Python is free-threaded; serial is a single thread, to compare the others with.
+"""
+
+import argparse
+from time import perf_counter
+
+from pools.kinds import KINDS, NOUNS, executor_of
+from primes import NUMBERS
+from proc_pool import check
+from support.arguments import add_workers_argument
+from support.console import plural
+from support.exits import orderly_exit
+
+
+def main() -> None:
+    """Check the numbers with as many workers as the command line asks for."""
+    args = process_args()
+    with orderly_exit():
+        executor = executor_of(args.executor, args.workers, args.scheduler)
+        actual_workers = plural(executor._max_workers, NOUNS.get(args.executor, args.executor))
+
+        print(f'Checking {len(NUMBERS)} numbers with {actual_workers}:', flush=True)
+        numbers = sorted(NUMBERS, reverse=True)
+        t0 = perf_counter()
+        with executor:
+            for n, prime, elapsed in executor.map(check, numbers):
+                label = 'P' if prime else ' '
+                print(f'{n:16}  {label} {elapsed:9.6f}s', flush=True)
+        time = perf_counter() - t0
+        print(f'Total time: {time:.2f}s')
+
+
+def process_args() -> argparse.Namespace:
+    """Return the number of workers, the kind of executor and the scheduler's address."""
+    parser = argparse.ArgumentParser(description='Check numbers for primality in other pools.')
+    add_workers_argument(parser)
+    parser.add_argument(
+        '-x',
+        '--executor',
+        choices=KINDS,
+        default='thread',
+        help='kind of executor (default: %(default)s; serial: a single thread; '
+        'interpreter needs Python 3.14 or later)',
+    )
+    parser.add_argument(
+        '--scheduler', metavar='ADDRESS', help="use this dask scheduler's workers; for -x dask"
+    )
+    args = parser.parse_args()
+    if args.scheduler is not None and args.executor != 'dask':
+        parser.error('--scheduler goes with -x dask')
+    if args.workers and (args.scheduler is not None or args.executor == 'serial'):
+        parser.error('workers: serial is one, and a scheduler has its own')
+    return args
+
+
+if __name__ == '__main__':
+    main()
