@@ -36,6 +36,7 @@ from conftest import PATIENCE, ROOT, Server, command, serving, started
 from raw_server import KEPT, converse, misbehaving, raw_server
 
 from flags2_common import COUNTRY_CODES_FILE, POP20_CC
+from support.arguments import positive
 
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *CONCURRENT]
@@ -58,7 +59,6 @@ import time
 import flags2_common
 from {{module}} import download_many
 from support import clients
-from support.arguments import positive
 
 _, url, *codes = sys.argv
 flags2_common.make_dest_dir()
