@@ -43,7 +43,7 @@ IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
 BACKLOG = 1024  # connections that may wait to be accepted
 CLIENT_GONE = 499  # the status that nginx logs for it
 
-PAGE = ROOT / 'comparing/watch.html'
+PAGE = ROOT / 'slow_server.html'
 RUN_PAUSE = 1.0  # seconds without a request after which the next one begins a new run
 MAX_RUNS = 6
 MAX_KEPT = 5000  # requests of a run
@@ -114,7 +114,7 @@ class SlowServer(ThreadingHTTPServer):
                 print(json.dumps(request), file=self.log, flush=True)
 
     def changes(self, after: int) -> bytes:
-        """Return the requests that have changed after that change, as JSON for watch.html."""
+        """Return the requests that have changed after that change, as JSON for slow_server.html."""
         with self.lock:
             requests = [
                 request | {'lane': request['client_port']}

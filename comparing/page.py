@@ -1,4 +1,4 @@
-"""Runs as a page of HTML that opens from disk: watch.html with their data in it."""
+"""Runs as a page of HTML that opens from disk: slow_server.html with their data in it."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ PLACEHOLDER = '<script type="application/json" id="runs">null</script>'
 
 
 def html_page(template: str, data: list[dict[str, Any]]) -> str:
-    """Return watch.html, which template is, as a page that shows these runs.
+    """Return slow_server.html, which template is, as a page that shows these runs.
 
     A run is a label and its requests. Their times are seconds, on a clock that may begin
     anywhere; a lane is a connection. A request may have a picture, the URL of an image.

@@ -12,14 +12,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import ROOT, Server, StartServer, wait_until
+from conftest import Server, StartServer, wait_until
 
+import slow_server
 from comparing.page import PLACEHOLDER, html_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-TEMPLATE = (ROOT / 'comparing/watch.html').read_text('utf-8')
+TEMPLATE = slow_server.PAGE.read_text('utf-8')
 CODES = 'br cn de eg et fr id in ir jp mx ng'.split()
 BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
 OPTIONS = (
