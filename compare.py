@@ -43,7 +43,7 @@ FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 GRACE = 1.6  # seconds from a signal to the end: scripts take up to one, then comes a report
 PICTURES = ('.png', '.svg')
-TEMPLATE = Path(__file__).resolve().parent / 'comparing/watch.html'
+TEMPLATE = slow_server.PAGE
 
 
 def main() -> None:

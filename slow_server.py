@@ -9,6 +9,8 @@
 
 A random delay precedes each response; with --error-rate, some responses are
 418 "I'm a teapot" (RFC 2324). The connection stays open after those and after 404.
+Each line of --log is a request as JSON. Its start and end are seconds since 1970, by a clock
+that is set once, when the server starts, and then runs evenly: their differences are exact.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import json
 import mimetypes
 import os
 import random
+import re
 import signal
 import socket
 import socketserver
@@ -26,13 +29,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_HOST = 'localhost'
@@ -42,20 +47,65 @@ MAX_DELAY = 5.0  # seconds
 IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
 BACKLOG = 1024  # connections that may wait to be accepted
 CLIENT_GONE = 499  # the status that nginx logs for it
+FILE_LIMITS = (10240, 4096, 1024)  # for a system that refuses its own upper limit, as macOS does
 
-PAGE = ROOT / 'comparing/watch.html'
-RUN_PAUSE = 1.0  # seconds without a request after which the next one begins a new run
+PAGE = ROOT / 'slow_server.html'
+RUN_PAUSE = 1.0  # seconds without a request of a client after which its run is over
 MAX_RUNS = 6
 MAX_KEPT = 5000  # requests of a run
 MAX_TEXT = 200  # characters of a path or a User-Agent
 
-Request = dict[str, Any]  # as it is logged; end and status are None until it is answered
+
+@dataclass
+class Run:
+    """The requests of one User-Agent, until it pauses."""
+
+    number: int
+    agent: str
+    requests: list['Request'] = field(default_factory=list)
+    in_flight: int = 0
+    last_end: float = 0
+
+
+@dataclass
+class Request:
+    """One request; end and status are None until it is answered."""
+
+    run: Run
+    path: str
+    client_port: int
+    delay: float
+    start: float
+    change: int  # the number of the last change to any request, when this one changed
+    end: float | None = None
+    status: int | None = None
+
+    @property
+    def code(self) -> str:
+        """The country code, or the path if it is not that of a flag."""
+        return flag_code(self.path)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is logged."""
+        return {
+            'code': self.code,
+            'path': self.path,
+            'status': self.status,
+            'start': self.start,
+            'end': self.end,
+            'delay': self.delay,
+            'client_port': self.client_port,
+            'agent': self.run.agent,
+            'run': self.run.number,
+            'change': self.change,
+        }
 
 
 class SlowServer(ThreadingHTTPServer):
     """Serves one directory, with a thread per connection, and remembers the last runs."""
 
     request_queue_size = BACKLOG
+    allow_reuse_address = os.name == 'posix'  # on Windows, two servers could share a port
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Listen at the first address of args.bind; raise OSError if that cannot be done."""
@@ -65,10 +115,10 @@ class SlowServer(ThreadingHTTPServer):
         self.log: TextIO | None = None
         self.page = PAGE.read_bytes() if PAGE.is_file() else b''
         self.lock = threading.Lock()
-        self.runs: deque[list[Request]] = deque(maxlen=MAX_RUNS)
+        self.runs: deque[Run] = deque(maxlen=MAX_RUNS)
         self.run = self.change = 0  # numbers of the last ones; a request changes when it ends, too
-        self.in_flight = 0
-        self.born, self.last_end = time.time(), 0.0
+        self.clock_offset = time.time() - time.perf_counter()
+        self.born = self.now()
         handler = partial(SlowHandler, directory=str(args.directory.resolve()))
         super().__init__((str(address[0]), args.port), handler)
 
@@ -76,53 +126,67 @@ class SlowServer(ThreadingHTTPServer):
         """Skip the look-up of this host's full name: it may take seconds."""
         socketserver.TCPServer.server_bind(self)
 
+    def now(self) -> float:
+        """Return the time in seconds since 1970, by a clock that is fine and never steps."""
+        return time.perf_counter() + self.clock_offset
+
     def begin(self, path: str, client_port: int, agent: str) -> Request:
-        """Return a new request; it begins a new run after a pause, or if a run is full."""
+        """Return a new request, in the run of its client that is under way or in a new one."""
         with self.lock:
-            start = time.time()
-            pause = not self.in_flight and start - self.last_end > RUN_PAUSE
-            if pause or len(self.runs[-1]) == MAX_KEPT:
-                self.runs.append([])
-                self.run += 1
-            self.in_flight += 1
+            start = self.now()
+            run = self.current_run(agent[:MAX_TEXT], start)
+            run.in_flight += 1
             self.change += 1
-            request = {
-                'code': flag_code(path[:MAX_TEXT]),
-                'path': path[:MAX_TEXT],
-                'status': None,
-                'start': start,
-                'end': None,
-                'delay': random.uniform(self.args.min_delay, self.args.max_delay),
-                'client_port': client_port,
-                'agent': agent[:MAX_TEXT],
-                'run': self.run,
-                'change': self.change,
-            }
-            self.runs[-1].append(request)
+            delay = random.uniform(self.args.min_delay, self.args.max_delay)
+            request = Request(run, path[:MAX_TEXT], client_port, delay, start, self.change)
+            run.requests.append(request)
             return request
+
+    def current_run(self, agent: str, now: float) -> Run:
+        """Return the run of a User-Agent; begin one after a pause, or if the last one is full."""
+        for run in reversed(self.runs):
+            if run.agent == agent:
+                goes_on = run.in_flight or now - run.last_end <= RUN_PAUSE
+                if goes_on and len(run.requests) < MAX_KEPT:
+                    return run
+                break
+        self.run += 1
+        run = Run(self.run, agent)
+        self.runs.append(run)
+        return run
 
     def end(self, request: Request, status: int) -> None:
         """Note how a request is answered, in the log too if there is one."""
         with self.lock:
-            self.last_end = time.time()
-            self.in_flight -= 1
             self.change += 1
-            request |= {'status': status, 'end': self.last_end, 'change': self.change}
+            request.status, request.end, request.change = status, self.now(), self.change
+            request.run.in_flight -= 1
+            request.run.last_end = request.end
             if status == CLIENT_GONE:
-                request['delay'] = self.last_end - request['start']
+                request.delay = request.end - request.start
             if self.log:
-                print(json.dumps(request), file=self.log, flush=True)
+                self.write_log(request, self.log)
+
+    def write_log(self, request: Request, log: TextIO) -> None:
+        """Write a line; if that fails, as on a full disk, say so once and log no more."""
+        try:
+            print(json.dumps(request.facts()), file=log, flush=True)
+        except OSError as exc:
+            self.log = None
+            say(f'slow_server.py: cannot write {log.name}: {exc.strerror}; logging has ended')
+            with suppress(OSError):  # it tries to write once more
+                log.close()
 
     def changes(self, after: int) -> bytes:
-        """Return the requests that have changed after that change, as JSON for watch.html."""
+        """Return the requests that have changed after that change, as JSON for slow_server.html."""
         with self.lock:
             requests = [
-                request | {'lane': request['client_port']}
+                request.facts() | {'lane': request.client_port}
                 for run in self.runs
-                for request in run
-                if request['change'] > after
+                for request in run.requests
+                if request.change > after
             ]
-            state = {'born': self.born, 'now': time.time(), 'change': self.change}
+            state = {'born': self.born, 'now': self.now(), 'change': self.change}
         return json.dumps(state | {'requests': requests}).encode()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -147,7 +211,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
         try:
             super().handle_one_request()
         finally:
-            if self.answering and self.answering['status'] is None:
+            if self.answering and self.answering.status is None:
                 self.log_request(CLIENT_GONE)
 
     def send_head(self) -> Any:
@@ -158,16 +222,20 @@ class SlowHandler(SimpleHTTPRequestHandler):
         if 'Content-Length' in self.headers or 'Transfer-Encoding' in self.headers:
             self.close_connection = True  # a body that nobody reads must not pass for a request
         path, _, query = self.path.partition('?')
-        if path == '/' and self.server.page:
+        is_page = path == '/' and bool(self.server.page)
+        if refusal := self.refusal(is_page or path == '/requests'):
+            self.log_error('refused: %s', refusal)
+            return self.send_content(f'{refusal}\n'.encode(), 'text/plain', HTTPStatus.FORBIDDEN)
+        if is_page:
             return self.send_content(self.server.page, 'text/html')
         if path == '/requests':
-            after = query.removeprefix('after=')
-            changes = self.server.changes(int(after) if after.isdecimal() else 0)
+            after = re.fullmatch(r'after=(\d{1,18})', query)  # int() refuses thousands of digits
+            changes = self.server.changes(int(after[1]) if after else 0)
             return self.send_content(changes, 'application/json')
         if query != 'picture':
             agent = self.headers.get('User-Agent', '')
             self.answering = self.server.begin(self.path, self.client_address[1], agent)
-            if not self.wait(self.answering['delay']):
+            if not self.wait(self.answering.delay):
                 self.close_connection = True
                 return None
             if random.random() < self.server.args.error_rate:
@@ -176,9 +244,19 @@ class SlowHandler(SimpleHTTPRequestHandler):
             return self.send_error(HTTPStatus.NOT_FOUND)
         return super().send_head()
 
+    def refusal(self, is_private: bool) -> str:
+        """Return why a request is refused: other sites must not read what is done here."""
+        host = self.headers.get('Host', '')
+        listens_at = str(self.server.server_address[0])
+        if host and not is_own_name(host, self.server.args.bind, listens_at):
+            return f'{host} is not a name of this server: see --bind.'
+        if is_private and self.headers.get('Sec-Fetch-Site') == 'cross-site':
+            return 'Type the address of this page: links from other sites are refused.'
+        return ''
+
     def wait(self, delay: float) -> bool:
         """Wait for `delay` seconds; return False as soon as the client closes its side."""
-        end = time.monotonic() + delay
+        end = time.perf_counter() + delay
         self.connection.settimeout(delay)
         try:
             connected: bool = self.connection.recv(1, socket.MSG_PEEK) != b''
@@ -187,7 +265,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
         except OSError:
             connected = False
         self.connection.settimeout(self.timeout)
-        remaining = end - time.monotonic()
+        remaining = end - time.perf_counter()
         if connected and remaining > 0:  # the client has sent its next request already
             time.sleep(remaining)
         return connected
@@ -222,8 +300,14 @@ class SlowHandler(SimpleHTTPRequestHandler):
         self.send_response(status)
         self.send_header('Content-Type', f'{media_type}; charset=utf-8')
         self.send_header('Content-Length', str(len(content)))
+        self.send_header('Content-Security-Policy', "frame-ancestors 'none'")
         self.end_headers()
         return BytesIO(content)
+
+    def end_headers(self) -> None:
+        """Keep browsers from guessing another media type than the one that is sent."""
+        self.send_header('X-Content-Type-Options', 'nosniff')
+        super().end_headers()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send an error, and close the connection only after a request that makes no sense."""
@@ -239,7 +323,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
         if self.answering:
             self.server.end(self.answering, int(code))
             outcome = 'client gone' if code == CLIENT_GONE else int(code)
-            say(f'{self.answering["code"]}  {self.answering["delay"]:.3f}s  {outcome}')
+            say(f'{self.answering.code}  {self.answering.delay:.3f}s  {outcome}')
 
     def log_message(self, format: str, *args: Any) -> None:
         """Print what log_request does not: malformed requests and silent clients."""
@@ -254,6 +338,44 @@ def flag_code(path: str) -> str:
     """
     directory, _, name = path.removesuffix('.gif').rpartition('/')
     return name.upper() if name and directory.endswith(f'/{name}') else path
+
+
+@lru_cache(maxsize=100)
+def is_own_name(host: str, bind: str, listens_at: str) -> bool:
+    """Tell whether a Host header names the machine of a server that listens at an address.
+
+    Any other name may be a foreign site's, which has been pointed at this machine so that
+    its scripts can read what is served here.
+
+    >>> is_own_name('localhost:8001', 'localhost', '127.0.0.1')
+    True
+    >>> is_own_name('example.com:8001', 'localhost', '127.0.0.1')
+    False
+    """
+    try:
+        name = (urlsplit(f'//{host}').hostname or '').rstrip('.')
+    except ValueError:  # such as [x]
+        return False
+    own_address = numeric_address(listens_at)
+    everywhere = own_address is not None and own_address.is_unspecified
+    if address := numeric_address(name):
+        near = address.is_loopback or address.is_unspecified
+        return near or everywhere or address == own_address
+    names = {bind.lower()}
+    if everywhere:
+        this_machine = socket.gethostname().lower()
+        names |= {this_machine, f'{this_machine}.local'}
+    return name in names or f'.{name}'.endswith('.localhost')
+
+
+def numeric_address(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that is written as 127.0.0.1, 127.1 or ::1; None for a name."""
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    address = ip_address(found[0][4][0])
+    return getattr(address, 'ipv4_mapped', None) or address
 
 
 def say(line: str) -> None:
@@ -303,7 +425,8 @@ def argument_parser() -> argparse.ArgumentParser:
 
     def add(name: str, text: str, default: object = None, **options: Any) -> None:
         shown = '' if default is None else f' (default: {default})'
-        parser.add_argument(name, default=default, help=text + shown, **options)
+        text_with_default = (text + shown).replace('%', '%%')  # a path may have one
+        parser.add_argument(name, default=default, help=text_with_default, **options)
 
     add('port', '0: any free', DEFAULT_PORT, nargs='?', type=in_range(0, 65535, int))
     add('--bind', 'to listen at', DEFAULT_HOST, metavar='ADDRESS', type=host_name)
@@ -319,11 +442,15 @@ def argument_parser() -> argparse.ArgumentParser:
 
 def raise_file_limit() -> None:
     """Allow as many open files, which connections are too, as the system permits."""
-    with suppress(ImportError, OSError, ValueError):  # not everywhere, or not without limit
+    try:
         import resource
-
-        _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    except ImportError:  # as on Windows
+        return
+    soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in (hard_limit, *(limit for limit in FILE_LIMITS if limit > soft_limit)):
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard_limit))
+            return
 
 
 def stop(*_: object) -> NoReturn:
@@ -344,7 +471,8 @@ def main() -> None:
     raise_file_limit()
     mimetypes.init()  # reads files, which the first request may be unable to do
     for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, stop)
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # as in a background job of a script
+            signal.signal(signum, stop)
     try:
         server = SlowServer(args)
     except OSError as exc:

@@ -1,6 +1,7 @@
 """The server that delays and spoils what it serves."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -214,7 +215,9 @@ def test_it_serves_without_the_page_too(site: Path) -> None:
     assert statuses == [404, 200]
 
 
-@pytest.mark.parametrize('query', ['', '?after=', '?after=x', '?after=-1', '?x=1'])
+@pytest.mark.parametrize(
+    'query', ['', '?after=', '?after=x', '?after=-1', '?x=1', '?after=' + '9' * 5000]
+)
 def test_without_a_number_all_requests_are_offered(query: str, fast_server: Server) -> None:
     httpx.get(fast_server.url + path('br'), headers={'User-Agent': '<b>' * 1000})
     (request,) = httpx.get(site_of(fast_server) + '/requests' + query).json()['requests']
@@ -241,7 +244,7 @@ def test_only_the_last_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         overfull = [server.begin('/', 1, '') for _ in range(4)]
         kept = json.loads(server.changes(0))['requests']
     assert [request['run'] for request in kept] == [4, 5, 6, 7, 8, 8, 8, 9]
-    assert [request['run'] for request in overfull] == [8, 8, 8, 9]
+    assert [request.run.number for request in overfull] == [8, 8, 8, 9]
 
 
 def test_a_second_without_a_request_ends_a_run(start_server: StartServer) -> None:
@@ -250,6 +253,110 @@ def test_a_second_without_a_request_ends_a_run(start_server: StartServer) -> Non
         httpx.get(server.url + path('br'))
         time.sleep(pause)
     assert [request['run'] for request in server.first_requests(3)] == [1, 1, 2]
+
+
+def test_clients_at_the_same_time_have_runs_of_their_own(start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.2)
+
+    def get(cc: str, agent: str) -> None:
+        httpx.get(server.url + path(cc), headers={'User-Agent': agent})
+
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(get, ['br', 'cn', 'in', 'us'], ['one -m 5', 'two', 'one -m 5', 'two']))
+    runs = {(request['agent'], request['run']) for request in server.first_requests(4)}
+    assert {agent for agent, _ in runs} == {'one -m 5', 'two'}
+    assert {number for _, number in runs} == {1, 2}
+    assert len(runs) == 2
+
+
+def test_a_long_request_keeps_the_run_of_its_client_open(start_server: StartServer) -> None:
+    server = start_server('--min-delay', 1.5, '--max-delay', 1.5)
+    with ThreadPoolExecutor(2) as executor:
+        executor.submit(httpx.get, server.url + path('br'))
+        time.sleep(1.2)
+        executor.submit(httpx.get, server.url + path('cn'))
+    assert [request['run'] for request in server.first_requests(2)] == [1, 1]
+
+
+def test_times_in_the_log_do_not_step_when_the_clock_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('sys.argv', ['slow_server.py', '0'])
+    with slow_server.SlowServer(slow_server.process_args()) as server:
+        request = server.begin('/', 1, '')
+        monkeypatch.setattr('time.time', lambda: 0.0)
+        server.end(request, 200)
+    assert request.end is not None
+    assert 0 <= request.end - request.start < 1
+
+
+@pytest.mark.parametrize(
+    ('bind', 'host', 'status'),
+    [
+        ('localhost', 'localhost:8001', 200),
+        ('localhost', 'LOCALHOST.', 200),
+        ('localhost', 'a.localhost', 200),
+        ('localhost', '127.0.0.1:8001', 200),
+        ('localhost', '127.1', 200),
+        ('localhost', '[::1]:8001', 200),
+        ('localhost', '0.0.0.0:8001', 200),
+        ('localhost', '[::]', 200),
+        ('localhost', '[::ffff:127.0.0.1]', 200),
+        ('localhost', '', 200),
+        ('localhost', 'example.com', 403),
+        ('localhost', 'localhost.example.com:8001', 403),
+        ('localhost', '127.0.0.1.example.com', 403),
+        ('localhost', '192.0.2.1', 403),
+        ('localhost', socket.gethostname() + '.example.com', 403),
+        ('localhost', '[x', 403),
+        ('localhost', ':', 403),
+        ('127.0.0.2', '127.0.0.2', 200),
+        ('0.0.0.0', '192.0.2.1:8001', 200),
+        ('0.0.0.0', socket.gethostname(), 200),
+        ('0.0.0.0', f'{socket.gethostname().upper()}.local', 200),
+        ('0.0.0.0', 'example.com', 403),
+    ],
+)
+def test_only_names_of_this_machine_are_answered(
+    bind: str, host: str, status: int, start_server: StartServer
+) -> None:
+    server = start_server('--bind', bind, '--max-delay', 0)
+    for target in (server.url + path('br'), site_of(server) + '/requests', site_of(server)):
+        assert httpx.get(target, headers={'Host': host}).status_code == status
+
+
+def test_refused_name_is_told_to_the_client_and_on_stderr(fast_server: Server) -> None:
+    answer = httpx.get(fast_server.url + path('br'), headers={'Host': 'example.com'})
+    assert answer.text == 'example.com is not a name of this server: see --bind.\n'
+    (line,) = fast_server.lines()
+    assert line.endswith('refused: example.com is not a name of this server: see --bind.')
+    assert fast_server.requests() == []
+
+
+@pytest.mark.parametrize(
+    ('where', 'come_from', 'status'),
+    [
+        ('/', 'cross-site', 403),
+        ('/requests', 'cross-site', 403),
+        ('/?x', 'cross-site', 403),
+        ('/flags/br/br.gif', 'cross-site', 200),
+        ('/', 'none', 200),
+        ('/requests', 'same-origin', 200),
+    ],
+)
+def test_other_sites_may_show_flags_but_not_the_page(
+    where: str, come_from: str, status: int, fast_server: Server
+) -> None:
+    answer = httpx.get(site_of(fast_server) + where, headers={'Sec-Fetch-Site': come_from})
+    assert answer.status_code == status
+
+
+def test_browsers_neither_guess_media_types_nor_frame_the_page(fast_server: Server) -> None:
+    for where in ('/', '/requests', '/flags/', '/flags/br/br.gif', '/flags/zz/zz.gif'):
+        answer = httpx.get(site_of(fast_server) + where)
+        assert answer.headers['X-Content-Type-Options'] == 'nosniff'
+        if not where.endswith('br.gif'):
+            assert answer.headers['Content-Security-Policy'] == "frame-ancestors 'none'"
 
 
 def test_control_characters_do_not_reach_the_terminal(fast_server: Server) -> None:
@@ -418,6 +525,45 @@ def test_signals_end_it_at_once_with_status_0(
         client.close()
 
 
+@pytest.mark.parametrize('name', ['INT', 'TERM', 'HUP'])
+def test_signal_that_is_ignored_at_the_start_stays_ignored(name: str) -> None:
+    args = command('slow_server.py', 0, '--max-delay', 0)
+    with started(['sh', '-c', f'trap "" {name}; exec "$@"', 'sh', *args]) as server:
+        url = greeting(server)
+        server.send_signal(signal.Signals[f'SIG{name}'])
+        time.sleep(0.1)
+        assert httpx.get(url + path('br')).status_code == 200
+        assert server.poll() is None
+
+
+def test_hangup_ends_it(start_script: StartScript) -> None:
+    server = start_script('slow_server.py', 0)
+    greeting(server)
+    server.send_signal(signal.SIGHUP)
+    assert server.wait(timeout=PATIENCE) == -signal.SIGHUP
+
+
+def test_help_is_shown_in_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
+    folder = tmp_path / '50%s off'
+    folder.mkdir()
+    script = shutil.copy(ROOT / 'slow_server.py', folder)
+    run = subprocess.run(
+        [sys.executable, script, '-h'], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (run.returncode, run.stderr) == (0, '')
+    assert '50%s off' in ' '.join(run.stdout.split())
+
+
+def test_greeting_is_a_line_of_its_own_after_what_others_print() -> None:
+    Path('sitecustomize.py').write_text('print("Hello from the site")')
+    args = command('slow_server.py', 0, '--max-delay', 0)
+    with started(args, env=os.environ | {'PYTHONPATH': str(Path.cwd())}) as server:
+        assert server.stdout
+        first, second = server.stdout.readline(), server.stdout.readline()
+    assert first == 'Hello from the site\n'
+    assert re.fullmatch(r'Serving flags at http://localhost:\d+/flags\n', second)
+
+
 @pytest.mark.parametrize(
     'args',
     [
@@ -450,6 +596,19 @@ def test_log_that_cannot_be_written_is_told_in_one_line(log: str, run_script: Ru
     assert run.returncode == 1
     assert run.stderr.startswith(f'slow_server.py: cannot write {log}')
     assert run.stderr.count('\n') == 1
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='no /dev/full, a disk that is full')
+def test_full_disk_ends_the_log_but_not_the_serving(tmp_path: Path) -> None:
+    args = command('slow_server.py', 0, '--max-delay', 0, '--log', '/dev/full')
+    with (tmp_path / 'err').open('w') as stderr, started(args, stderr=stderr) as server:
+        url = greeting(server)
+        with httpx.Client(base_url=url) as client:
+            assert [client.get(path(cc)).content == image(cc) for cc in CODES[:3]] == [True] * 3
+        wait_until(lambda: (tmp_path / 'err').read_text().count('\n') == 4)
+    lines = (tmp_path / 'err').read_text().splitlines()
+    complaint = 'slow_server.py: cannot write /dev/full: No space left on device; '
+    assert sorted(line.startswith(complaint) for line in lines) == [False, False, False, True]
 
 
 def test_busy_port_is_told_in_one_line_and_no_log_is_emptied(
@@ -505,6 +664,27 @@ def test_limit_of_open_files_is_raised() -> None:
         assert httpx.get(url + path('br')).content == image('br')
         for client in clients:
             client.close()
+
+
+@pytest.mark.parametrize(
+    ('soft', 'granted', 'expected'),
+    [(256, 10240, [10240]), (256, 4096, [4096]), (256, 0, []), (20000, 30000, [])],
+)
+def test_less_is_tried_if_the_upper_limit_of_open_files_is_refused(
+    soft: int, granted: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip('resource')
+    accepted = []
+
+    def set_limit(_: int, limits: tuple[int, int]) -> None:
+        if not 0 <= limits[0] <= granted:  # as macOS refuses RLIM_INFINITY
+            raise ValueError
+        accepted.append(limits[0])
+
+    monkeypatch.setattr(resource, 'getrlimit', lambda _: (soft, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, 'setrlimit', set_limit)
+    slow_server.raise_file_limit()
+    assert accepted == expected
 
 
 def test_greeting_that_nobody_reads_does_not_matter(free_port: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +13,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import ROOT, Server, StartServer, wait_until
+from conftest import Server, StartServer, wait_until
 
+import slow_server
 from comparing.page import PLACEHOLDER, html_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-TEMPLATE = (ROOT / 'comparing/watch.html').read_text('utf-8')
+TEMPLATE = slow_server.PAGE.read_text('utf-8')
 CODES = 'br cn de eg et fr id in ir jp mx ng'.split()
 BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
 OPTIONS = (
@@ -45,7 +47,7 @@ def browser() -> Iterator['Browser']:
 @pytest.fixture
 def page(browser: 'Browser') -> Iterator['Page']:
     """Open an empty page, which must not complain nor ask any other host in the end."""
-    page = browser.new_page()
+    page = browser.new_page(has_touch=True)
     complaints: list[str] = []
     hosts = set()
     page.on('console', lambda message: complaints.append(message.text))
@@ -53,8 +55,9 @@ def page(browser: 'Browser') -> Iterator['Page']:
     page.on('request', lambda request: hosts.add(urlsplit(request.url).hostname))
     yield page
     page.close()
-    lost = re.compile('ERR_CONNECTION_(REFUSED|RESET)')  # a server was stopped
-    assert [text for text in complaints if not lost.search(text)] == []
+    # a server was stopped, or a test looks at pixels
+    expected = re.compile('ERR_CONNECTION_(REFUSED|RESET)|willReadFrequently')
+    assert [text for text in complaints if not expected.search(text)] == []
     assert hosts <= {'localhost', None}
 
 
@@ -75,10 +78,29 @@ def download(server: Server, codes: list[str], connections: int, agent: str = 't
         list(executor.map(ask, [codes[first::connections] for first in range(connections)]))
 
 
-def shown_runs(page: 'Page') -> list[list[str]]:
-    """Return the cells of the table of runs, without its head."""
-    rows = page.locator('#summary tbody tr').all()
-    return [row.locator('th, td').all_inner_texts() for row in rows]
+def shown_runs(page: 'Page') -> list[dict[str, str]]:
+    """Return the rows of the table of runs, each from the heads of its cells to their texts."""
+    heads, *rows = page.locator('#summary tr').evaluate_all(
+        'rows => rows.map(row => [...row.cells].map(cell => cell.textContent))'
+    ) or [[]]
+    return [dict(zip(heads, row, strict=True)) for row in rows]
+
+
+def names(page: 'Page') -> list[str]:
+    """Return the names of the runs, from top to bottom, without the times when they began."""
+    return [re.sub(r', \d\d:\d\d:\d\d$', '', run['Run']) for run in shown_runs(page)]
+
+
+def tip_at(page: 'Page', x: float, y: float = 65, chart: int = 0) -> str:
+    """Return what the page says of the bar at a place in a chart; the first row is at 65."""
+    page.locator('figure canvas').nth(chart).hover(position={'x': x, 'y': y})
+    return str(page.locator('#tip').inner_text())
+
+
+def tiles(page: 'Page') -> dict[str, str]:
+    """Return what is shown of the newest run."""
+    titles = page.locator('#now dt').all_inner_texts()
+    return dict(zip(titles, page.locator('#now dd').all_inner_texts(), strict=False))
 
 
 def charts(page: 'Page') -> list[dict[str, int]]:
@@ -113,8 +135,47 @@ def test_two_runs_make_two_charts_the_newest_on_top(
     page.wait_for_timeout(1100)
     download(server, CODES[:6], 3, 'flags_threadpool.py (httpx/0.28.1)')
     wait_for_charts(page, (3, 6), (1, 4))
-    labels = page.locator('figcaption strong').all_inner_texts()
-    assert labels == ['flags_threadpool.py (httpx/0.28.1)', 'flags.py']
+    assert names(page) == ['flags_threadpool.py (httpx/0.28.1)', 'flags.py']
+
+
+def test_scripts_run_in_a_row_without_a_pause_have_charts_of_their_own(
+    page: 'Page', start_server: StartServer
+) -> None:
+    server = start_server('--max-delay', 0)
+    page.goto(site(server))
+    for connections, agent in [(1, 'flags.py'), (2, 'flags2.py -m 2'), (3, 'flags2.py -m 3')]:
+        download(server, CODES[:6], connections, agent)
+    wait_for_charts(page, (3, 6), (2, 6), (1, 6))
+    assert names(page) == ['flags2.py -m 3', 'flags2.py -m 2', 'flags.py']
+
+
+def test_clients_at_the_same_time_have_charts_of_their_own(
+    page: 'Page', start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.2)
+    page.goto(site(server))
+    with ThreadPoolExecutor(2) as executor:
+        executor.submit(download, server, CODES[:4], 2, 'one.py')
+        page.wait_for_timeout(100)
+        executor.submit(download, server, CODES[:3], 1, 'two.py')
+    wait_for_charts(page, (1, 3), (2, 4))
+    assert names(page) == ['two.py', 'one.py']
+    assert [run['Most in flight'] for run in shown_runs(page)] == ['1', '2']
+
+
+def test_runs_of_the_same_command_are_told_apart_by_their_start(
+    page: 'Page', start_server: StartServer
+) -> None:
+    server = start_server('--max-delay', 0)
+    download(server, CODES[:2], 1)
+    page.wait_for_timeout(1100)
+    download(server, CODES[:2], 1)
+    page.goto(site(server))
+    wait_for_charts(page, (1, 2), (1, 2))
+    titles = page.locator('figcaption strong').all_inner_texts()
+    assert names(page) == ['test.py', 'test.py']
+    assert len(set(titles)) == 2
+    assert titles == [run['Run'] for run in shown_runs(page)]
 
 
 def test_numbers_equal_those_of_the_log(page: 'Page', start_server: StartServer) -> None:
@@ -123,28 +184,24 @@ def test_numbers_equal_those_of_the_log(page: 'Page', start_server: StartServer)
     requests = server.first_requests(14)
     page.goto(site(server))  # late
     wait_for_charts(page, (4, 14))
-    ((label, *numbers),) = shown_runs(page)
+    (run,) = shown_runs(page)
     statuses = [request['status'] for request in requests]
     delays = [request['delay'] for request in requests]
-    first = min(request['start'] for request in requests)
-    last = max(request['end'] for request in requests)
-    expected = [
-        14,
-        statuses.count(404),
-        statuses.count(418),
-        4,
-        last - first,
-        max(*delays, sum(delays) / 4),
-    ]
-    assert label == 'test.py'
-    assert [float(number.split()[0]) for number in numbers] == pytest.approx(expected, abs=0.006)
-    facts = page.locator('figcaption span').inner_text()
-    assert re.findall(r'[\d.]+', facts) == [
+    time = max(request['end'] for request in requests) - min(each['start'] for each in requests)
+    limit = max(*delays, sum(delays) / 4)
+    assert [run[head] for head in ('Requests', 'Not found', 'Errors', 'Broken off')] == [
         '14',
-        '4',
-        '4',
-        *re.findall(r'[\d.]+', ' '.join(numbers[4:])),
+        str(statuses.count(404)),
+        str(statuses.count(418)),
+        '0',
     ]
+    assert run['Most in flight'] == '4'
+    assert float(run['Time'].split()[0]) == pytest.approx(time, abs=0.006)
+    assert float(run['Limit'].split()[0]) == pytest.approx(limit, abs=0.006)
+    assert run['Limit ÷ time'] == f'{100 * limit / time:.0f} %'
+    facts = page.locator('figcaption span').inner_text()
+    shown = [run['Time'].split()[0], run['Limit'].split()[0]]
+    assert re.findall(r'[\d.]+', facts) == ['14', '4', '4', *shown]
 
 
 def test_requests_are_shown_while_they_wait(page: 'Page', start_server: StartServer) -> None:
@@ -154,20 +211,22 @@ def test_requests_are_shown_while_they_wait(page: 'Page', start_server: StartSer
     with ThreadPoolExecutor(1) as executor:
         executor.submit(download, server, CODES[:3], 3)
         wait_for_charts(page, (3, 3))
-        assert page.locator('#now dd').all_inner_texts()[:4] == ['3', '3', '0', '0']
-    wait_until(lambda: page.locator('#now dd').all_inner_texts()[:4] == ['0', '3', '3', '0'])
+        waiting = tiles(page)
+    assert (waiting['In flight'], waiting['Most in flight'], waiting['Done']) == ('3', '3', '0')
+    wait_until(lambda: tiles(page)['Done'] == '3')
+    assert tiles(page)['In flight'] == tiles(page)['Errors'] == '0'
 
 
-def test_client_that_hangs_up_is_an_error(page: 'Page', start_server: StartServer) -> None:
+def test_client_that_hangs_up_breaks_off_a_request(page: 'Page', start_server: StartServer) -> None:
     server = start_server('--min-delay', 30, '--max-delay', 30)
     page.goto(site(server))
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port)) as client:
         client.sendall(b'GET /flags/br/br.gif HTTP/1.1\r\nHost: localhost\r\n\r\n')
         wait_for_charts(page, (1, 1))
-    wait_until(lambda: page.locator('#now dd').all_inner_texts()[:4] == ['0', '1', '1', '1'])
-    page.locator('figure canvas').hover(position={'x': 5, 'y': 30})
-    assert page.locator('#tip').inner_text().endswith('client gone')
+    wait_until(lambda: tiles(page)['Broken off'] == '1')
+    assert tiles(page)['Errors'] == '0'
+    assert tip_at(page, 25).endswith('client gone')
 
 
 def test_what_a_client_sends_stays_text(page: 'Page', start_server: StartServer) -> None:
@@ -179,10 +238,9 @@ def test_what_a_client_sends_stays_text(page: 'Page', start_server: StartServer)
         client.sendall(f'GET {path} HTTP/1.1\r\nUser-Agent: {agent}\r\n\r\n'.encode())
         client.recv(1000)
     wait_for_charts(page, (1, 1))
-    page.locator('figure canvas').hover(position={'x': 5, 'y': 30})
-    assert page.locator('#tip').inner_text().startswith(f'{path}: start 0.000 s, ')
-    assert page.locator('figcaption strong').inner_text() == agent
-    assert shown_runs(page)[0][0] == agent
+    assert tip_at(page, 25).startswith(f'{path}: start 0.000 s, ')
+    assert page.locator('figcaption strong').inner_text().startswith(agent)
+    assert names(page) == [agent]
     assert page.locator('img, script').count() == 2  # the page's own scripts
 
 
@@ -244,6 +302,10 @@ def test_page_fits_a_phone_and_the_colours_of_its_user(
     page.goto(site(server))
     wait_for_charts(page, (6, 12))
     assert page.evaluate('document.documentElement.scrollWidth') == 360
+    for head in ('Most in flight', 'Time', 'Limit'):
+        box = page.get_by_role('columnheader', name=head, exact=True).bounding_box()
+        assert box
+        assert box['x'] + box['width'] <= 360
     ground = 'getComputedStyle(document.body).backgroundColor'
     light = page.evaluate(ground)
     page.emulate_media(color_scheme='dark')
@@ -263,18 +325,32 @@ def test_page_with_runs_in_it_needs_no_server(page: 'Page') -> None:
     label = '</script><!--<script>alert(1)'
     second = REQUEST | {'code': 'ZZ', 'start': 11.5, 'end': 12.5, 'delay': 1.0, 'status': 404}
     url = write_page(
-        {'label': label, 'requests': [REQUEST, second]},
+        {'label': label, 'requests': [REQUEST, second], 'elapsed': 2.75},
         {'label': 'other.py', 'requests': [REQUEST]},
     )
     page.goto(url)
     wait_for_charts(page, (1, 2), (1, 1))
-    assert shown_runs(page)[0] == [label, '2', '1', '0', '1', '2.50 s', '2.40 s']
-    page.locator('figure canvas').first.hover(position={'x': 5, 'y': 30})
-    tip = page.locator('#tip').inner_text()
-    assert tip == 'BR: start 0.000 s, end 1.50 s, delay 1.40 s, 200'
+    first, other = shown_runs(page)
+    assert first == {
+        'Run': label,
+        'Most in flight': '1',
+        'Time': '2.50 s',
+        'Limit': '2.40 s',
+        'Limit ÷ time': '96 %',
+        'Speed-up': '',
+        "Script's own time": '2.75 s',
+        'Requests': '2',
+        'Not found': '1',
+        'Errors': '0',
+        'Broken off': '0',
+    }
+    assert other["Script's own time"] == ''
+    assert "time: 2.50 s, the script's own: 2.75 s" in page.locator('figcaption').first.inner_text()
+    assert tip_at(page, 25) == 'BR: start 0.000 s, end 1.50 s, delay 1.40 s, 200'
     page.get_by_text(f'Requests of {label}').click()
-    rows = page.locator('details').first.locator('tbody tr').all_inner_texts()
-    assert [row.split('\t') for row in rows] == [
+    rows = page.locator('details').first.locator('tbody tr')
+    wait_until(lambda: rows.count() == 2)
+    assert [row.split('\t') for row in rows.all_inner_texts()] == [
         ['BR', '1', '0.000 s', '1.50 s', '1.40 s', '200'],
         ['ZZ', '1', '1.50 s', '2.50 s', '1.00 s', '404'],
     ]
@@ -287,7 +363,261 @@ def test_thousand_lanes_shrink_to_thin_rows(page: 'Page') -> None:
     wait_for_charts(page, (1000, 1000))
     box = page.locator('figure canvas').bounding_box()
     assert box
-    assert 1000 < box['height'] < 1050
+    assert 1000 < box['height'] < 1100
+
+
+def test_speed_up_is_over_the_slowest_run_of_as_many_requests(page: 'Page') -> None:
+    slow = [REQUEST, REQUEST | {'start': 11.5, 'end': 13.0}]
+    quick = [REQUEST, REQUEST | {'lane': 2}]
+    more = [REQUEST | {'start': 10.0 + second, 'end': 11.0 + second} for second in range(30)]
+    page.goto(
+        write_page(
+            {'label': 'slow', 'requests': slow},
+            {'label': 'quick', 'requests': quick},
+            {'label': 'more', 'requests': more},
+        )
+    )
+    assert [run['Speed-up'][:-1] for run in shown_runs(page)] == ['1.0', '2.0', '']
+
+
+def test_each_run_may_have_a_time_axis_of_its_own(page: 'Page') -> None:
+    page.goto(
+        write_page(
+            {'label': 'long', 'requests': [REQUEST | {'end': 20.0}]},
+            {'label': 'short', 'requests': [REQUEST]},
+        )
+    )
+    box = page.locator('figure canvas').first.bounding_box()
+    assert box
+    right = box['width'] - 3
+    assert tip_at(page, right).startswith('BR')  # the axis ends with the longest run
+    assert tip_at(page, right, chart=1) == ''
+    page.get_by_label('One time axis').uncheck()
+    assert tip_at(page, right, chart=1).startswith('BR')
+
+
+def two_rows() -> list[dict[str, Any]]:
+    """Return two requests in one row, and one in another that begins between them."""
+    return [
+        REQUEST,
+        REQUEST | {'code': 'CN', 'start': 11.5, 'end': 13.0},
+        REQUEST | {'code': 'DE', 'start': 11.0, 'end': 12.0, 'lane': 2},
+    ]
+
+
+def test_keys_go_from_one_request_to_the_next(page: 'Page') -> None:
+    page.goto(write_page({'label': 'run', 'requests': two_rows()}))
+    page.locator('figure canvas').focus()
+    told = []
+    for key in 'ArrowRight ArrowRight ArrowRight ArrowRight ArrowLeft ArrowUp Home End'.split():
+        page.keyboard.press(key)
+        told.append(page.locator('#tip').inner_text()[:2])
+    assert told == ['BR', 'DE', 'CN', 'CN', 'DE', 'CN', 'BR', 'CN']
+    page.keyboard.press('ArrowDown')
+    assert page.locator('#tip').inner_text().startswith('DE')
+    page.keyboard.press('Escape')
+    assert page.locator('#tip').is_hidden()
+
+
+def test_tap_tells_of_a_request_until_one_beside_it(page: 'Page') -> None:
+    page.goto(write_page({'label': 'run', 'requests': two_rows()}))
+    page.locator('figure canvas').tap(position={'x': 100, 'y': 65})
+    assert page.locator('#tip').inner_text().startswith('BR')
+    page.locator('h2').tap()
+    assert page.locator('#tip').is_hidden()
+
+
+PIXEL = "document.querySelector('figure canvas').getContext('2d').getImageData(1, 1, 1, 1).data"
+
+
+def test_charts_are_printed_in_light_colours(page: 'Page') -> None:
+    page.emulate_media(color_scheme='dark')
+    page.goto(write_page({'label': 'run', 'requests': two_rows()}))
+    wait_for_charts(page, (2, 3))
+    page.evaluate(f"addEventListener('beforeprint', () => {{ window.printed = [...{PIXEL}] }})")
+    page.pdf()
+    printed, shown = page.evaluate('window.printed'), page.evaluate(f'[...{PIXEL}]')
+    assert printed == [255, 255, 255, 255]
+    assert max(shown[:3]) < 100
+    assert shown[3] == 255  # or else a saved image would have no ground
+
+
+LUMINANCES = """names => {
+  const style = getComputedStyle(document.documentElement)
+  const canvas = document.createElement('canvas').getContext('2d')
+  return Object.fromEntries(names.map(name => {
+    canvas.fillStyle = style.getPropertyValue('--' + name)
+    canvas.fillRect(0, 0, 1, 1)
+    const parts = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map(part => part / 255)
+    const [r, g, b] = parts.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    return [name, 0.2126 * r + 0.7152 * g + 0.0722 * b]
+  }))
+}"""
+BARS = ['ok', 'missing', 'error', 'gone', 'waiting', 'computing', 'held', 'line']
+TEXTS = [('text', 'ground'), ('text', 'panel'), ('muted', 'ground'), ('muted', 'panel')]
+LABELS = [('on-bar', bar) for bar in ('ok', 'missing', 'error')]
+
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+def test_colours_have_enough_contrast(scheme: Any, page: 'Page') -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(write_page({'label': 'run', 'requests': two_rows()}))
+    names = [*BARS, 'text', 'muted', 'ground', 'panel', 'on-bar']
+    luminance: dict[str, float] = page.evaluate(LUMINANCES, names)
+
+    def contrast(one: str, other: str) -> float:
+        darker, lighter = sorted([luminance[one], luminance[other]])
+        return (lighter + 0.05) / (darker + 0.05)
+
+    assert [bar for bar in BARS if contrast(bar, 'panel') < 3] == []
+    pairs = [*TEXTS, *LABELS, ('error', 'ground')]
+    assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
+
+
+def test_page_grows_with_the_window_on_a_wall(page: 'Page') -> None:
+    url = write_page({'label': 'run', 'requests': two_rows()})
+    heights = []
+    for width, fragment in [(1100, ''), (2200, ''), (2200, '#wall')]:
+        page.set_viewport_size({'width': width, 'height': width * 7 // 11})
+        page.goto(url + fragment)
+        page.reload()
+        wait_for_charts(page, (2, 3))
+        box = page.locator('figure canvas').bounding_box()
+        assert box
+        heights.append(box['height'])
+    assert heights[1] == heights[0]
+    assert heights[2] == pytest.approx(2 * heights[0])
+    assert tip_at(page, 400, 2 * 65).startswith('BR')
+    page.get_by_label('Grow with the window').uncheck()
+    assert page.evaluate('location.hash') == ''
+
+
+@pytest.mark.parametrize('signum', [signal.SIGTERM, signal.SIGSTOP])
+def test_clock_stops_when_the_server_does(
+    signum: signal.Signals, page: 'Page', start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 30, '--max-delay', 30)
+    page.goto(site(server))
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port)) as client:
+        client.sendall(b'GET /flags/br/br.gif HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        wait_for_charts(page, (1, 1))
+        server.process.send_signal(signum)
+        page.get_by_text('does not answer').wait_for()
+        page.wait_for_timeout(1500)
+        chart = "document.querySelector('figure canvas').toDataURL()"
+        before = page.evaluate(chart), tiles(page)['Elapsed']
+        page.wait_for_timeout(500)
+        assert (page.evaluate(chart), tiles(page)['Elapsed']) == before
+    opacity = "getComputedStyle(document.querySelector('figure canvas')).opacity"
+    assert float(page.evaluate(opacity)) < 1
+    colours = 'getComputedStyle({}).color'
+    state = page.evaluate(colours.format("document.querySelector('#state')"))
+    assert state != page.evaluate(colours.format('document.body'))
+
+
+def test_runs_can_be_hidden_pinned_and_cleared(
+    page: 'Page', start_server: StartServer, free_port: int
+) -> None:
+    server = start_server('--max-delay', 0, port=free_port)
+    page.goto(site(server))
+    for agent in ('one', 'two', 'three', 'four'):
+        download(server, CODES[:1], 1, agent)
+    wait_until(lambda: names(page) == ['four', 'three', 'two', 'one'])
+    page.get_by_role('button', name='Hide').nth(1).click()
+    page.get_by_role('button', name='Pin').last.click()
+    assert names(page) == ['four', 'two', 'one']
+    page.get_by_role('button', name='Clear').click()
+    assert names(page) == ['one']
+    for number in range(8):
+        download(server, CODES[:1], 1, f'more {number}')
+    wait_until(lambda: len(names(page)) == 7)
+    assert names(page)[-1] == 'one'
+    server.process.terminate()
+    server.process.wait()
+    again = start_server('--max-delay', 0, port=free_port)
+    download(again, CODES[:1], 1, 'new')
+    wait_until(lambda: names(page) == ['new', 'one'])
+
+
+def test_live_page_is_saved_with_what_it_shows(page: 'Page', start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.3)
+    page.goto(site(server))
+    agent = '</script>$&<b>'
+    download(server, [*CODES[:3], 'zz'], 2, agent)
+    wait_for_charts(page, (2, 4))
+    page.wait_for_timeout(500)  # until the flags are loaded
+    before = shown_runs(page)
+    with page.expect_download() as download_of_page:
+        page.get_by_role('button', name='Save as HTML').click()
+    path = Path('saved.html').resolve()
+    download_of_page.value.save_as(path)
+    server.process.terminate()
+    requests: list[str] = []
+    page.on('request', lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    wait_for_charts(page, (2, 4))
+    assert shown_runs(page) == before
+    assert names(page) == [agent]
+    assert [url for url in requests if not url.startswith('data:')] == [path.as_uri()]
+    assert path.read_text('utf-8').count('data:image/png') == 3
+    assert page.get_by_role('button').all_inner_texts() == []
+
+
+def test_requests_of_a_live_run_are_listed_on_demand(
+    page: 'Page', start_server: StartServer
+) -> None:
+    server = start_server('--max-delay', 0)
+    page.goto(site(server))
+    download(server, CODES[:2], 1)
+    wait_for_charts(page, (1, 2))
+    page.get_by_text('Requests of test.py').click()
+    download(server, CODES[2:3], 1)
+    rows = page.locator('details tbody tr')
+    wait_until(lambda: rows.count() == 3)
+    assert [text.split('\t')[0] for text in rows.all_inner_texts()] == ['BR', 'CN', 'DE']
+
+
+def test_work_that_computes_is_shown_in_its_own_words(page: 'Page') -> None:
+    numbers = [
+        {'lane': 'thread 1', 'code': '7 P', 'start': 5.0, 'end': 9.0, 'share': 0.5},
+        {'lane': 'thread 2', 'code': '9', 'start': 5.0, 'end': 6.0, 'share': 0.45},
+        {'lane': 'map', 'code': '9', 'start': 6.0, 'end': 9.0, 'kind': 'held'},
+    ]
+    lanes = ['thread 1', 'thread 2', 'map']
+    run = {'label': 'pool.py', 'work': True, 'lanes': lanes, 'requests': numbers, 'elapsed': 4.5}
+    page.goto(write_page(run))
+    wait_for_charts(page, (3, 3))
+    assert shown_runs(page) == [
+        {
+            'Run': 'pool.py',
+            'Most at once': '2',
+            'Time': '4.00 s',
+            'Speed-up': '',
+            "Script's own time": '4.50 s',
+            'Numbers': '2',
+        }
+    ]
+    legend = page.locator('#legend li').all_inner_texts()
+    assert [text.split(';')[0] for text in legend] == ['computing', 'result waits']
+    assert 'requests' not in page.locator('body').inner_text().lower()
+    assert tip_at(page, 700) == '7 P: start 0.000 s, end 4.00 s, 50 % of a CPU, computing'
+    assert tip_at(page, 700, 65 + 2 * 22) == '9: start 1.00 s, end 4.00 s, result waits'
+    page.get_by_text('Numbers of pool.py').click()
+    first_row = page.locator('details tbody tr').first.inner_text()
+    assert first_row.split('\t') == ['7 P', 'thread 1', '0.000 s', '4.00 s', '50 %', 'computing']
+
+
+def test_bar_is_filled_by_its_share_of_a_cpu(page: 'Page') -> None:
+    number = {'lane': 'a', 'code': '', 'start': 0.0, 'end': 1.0, 'share': 0.5}
+    page.goto(write_page({'label': 'work', 'work': True, 'requests': [number]}))
+    wait_for_charts(page, (1, 1))
+    at = """part => {
+      const canvas = document.querySelector('figure canvas')
+      return [...canvas.getContext('2d').getImageData(canvas.width * part, 65, 1, 1).data]
+    }"""
+    filled, pale = page.evaluate(at, 0.4), page.evaluate(at, 0.7)
+    assert sum(filled) + 200 < sum(pale)
 
 
 def test_runs_are_escaped_in_the_page() -> None:
