@@ -144,7 +144,8 @@ def process_args() -> argparse.Namespace:
     if args.delay and args.delay[0] > args.delay[1]:
         parser.error(f'--delay: {args.delay[0]:g} exceeds {args.delay[1]:g}')
     args.entries = args.entries_for(args, others)
-    with suppress(AttributeError, OSError):  # not everywhere
+    args.note = ''
+    with suppress(AttributeError, OSError):  # Windows does not tell, nor do some containers
         args.note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     return args
 

@@ -242,7 +242,8 @@ def test_errors_are_part_of_the_work_but_shown(
 @pytest.mark.parametrize('behavior', ['refuses', 'answers 404', 'answers 500'])
 def test_comparison_of_failures_fails(behavior: str, run_script: RunScript) -> None:
     with misbehaving(behavior) as server:
-        options = ['-n', 1, '-s', server.url, '--json', 'c.json', 'br', 'us']
+        files = ['--json', 'c.json', '--html', 'c.html', '--trace', 'c.trace', *PLOT]
+        options = ['-n', 1, '-s', server.url, *files, 'br', 'us']
         run = run_script('compare.py', 'flags2', *options)
     assert run.returncode == 1
     assert {rows(run.stdout)[script][0] for script in FLAGS2} == {'failed'}
@@ -460,6 +461,12 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
         os.chdir(before)
     assert (process.returncode, stderr) == (0, '')
     return stdout, folder
+
+
+def test_system_that_does_not_tell_its_load_is_not_called_busy(run_script: RunScript) -> None:
+    run = run_script('compare.py', *SHORTER, **with_sitecustomize('import os', 'del os.getloadavg'))
+    assert (run.returncode, run.stderr) == (0, '')
+    assert 'busy' not in run.stdout
 
 
 def test_primes_are_compared_by_executor(work: tuple[str, Path]) -> None:
