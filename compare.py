@@ -18,7 +18,6 @@ import sys
 import textwrap
 import threading
 from contextlib import suppress
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -26,7 +25,8 @@ import flags2_common
 import slow_server
 from comparing.entries import Entry
 from comparing.files import facts, writable_file, write_file
-from comparing.page import html_page, page_data
+from comparing.page import html_page
+from comparing.page_data import page_data
 from comparing.report import busy_note, markdown, report, rows
 from comparing.runs import RunError, run_script
 from comparing.server import Server, chosen_server
@@ -39,11 +39,11 @@ from support.executors import KINDS, add_workers_argument
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
+BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]'
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 GRACE = 1.6  # seconds from a signal to the end: scripts take up to one, then comes a report
 PICTURES = ('.png', '.svg')
-BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]'
-TEMPLATE = Path(__file__).resolve().parent / 'comparing/watch.html'
+TEMPLATE = slow_server.PAGE
 
 
 def main() -> None:
