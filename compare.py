@@ -12,34 +12,36 @@ a while hits all alike. Times are those that the scripts print; the server tells
 import argparse
 import importlib
 import json
-import platform
+import os
+import shutil
 import sys
-import tempfile
+import textwrap
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
 
-import httpx
 from tqdm import tqdm
 
 import flags2_common
 import slow_server
-from comparing.files import writable_file, write_file
+from comparing.entries import Entry
+from comparing.files import facts, writable_file, write_file
 from comparing.page import html_page
-from comparing.report import markdown, report, rows
-from comparing.runs import Entry, RunError, run_script
+from comparing.page_data import page_data
+from comparing.report import busy_note, markdown, report, rows
+from comparing.runs import RunError, run_script
+from comparing.server import Server, chosen_server
+from comparing.timelines import timelines
+from comparing.trace import trace
 from pools.kinds import KINDS
-from support import interrupts, servers
+from support import interrupts
 from support.arguments import add_server_option, add_workers_argument, positive
-from support.console import complain, fail
+from support.console import complain, fail, plural
 from support.exits import orderly_exit
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
+BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]'
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 GRACE = 1.6  # seconds from a signal to the end: scripts take up to one, then comes a report
 PICTURES = ('.png', '.svg')
@@ -55,8 +57,8 @@ def main() -> None:
         if args.plot:
             load_plots()
         try:
-            with server_with_log(args) as (server_args, log):
-                measure(args, server_args, log, stop)
+            with chosen_server(args.server, args.delay) as server:
+                measure(args, server, stop)
         finally:
             show(args, [entry for entry in args.entries if entry.runs or entry.failure])
     if any(entry.failure for entry in args.entries):
@@ -71,37 +73,23 @@ def load_plots() -> None:
         fail("--plot needs matplotlib: pip install '.[compare]'")
 
 
-@contextmanager
-def server_with_log(args: argparse.Namespace) -> Iterator[tuple[list[str], Path | None]]:
-    """Yield the arguments that make scripts use a server, and its log if it writes one."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, 'requests.log')
-        if args.server:
-            with servers.running(args.server, f'--log={log}') as url:
-                yield ['-s', url], log if log.exists() else None
-        elif args.delay:
-            low, high = args.delay
-            options = (f'--min-delay={low}', f'--max-delay={high}', f'--log={log}')
-            with servers.private_server(*options) as url:
-                yield ['-s', url], log
-        else:
-            yield [], None
-
-
-def measure(
-    args: argparse.Namespace, server_args: list[str], log: Path | None, stop: threading.Event
-) -> None:
+def measure(args: argparse.Namespace, server: Server, stop: threading.Event) -> None:
     """Run all scripts in turns; one that fails gets no more of them."""
     turns = [(entry, number) for number in range(1, args.runs + 1) for entry in args.entries]
-    with tqdm(turns, leave=False, disable=None) as bar:
+    with tqdm(turns, leave=False, disable=None, bar_format=BAR_FORMAT) as bar:
         for entry, number in bar:
             bar.set_description(f'{entry.name}, run {number} of {args.runs}')
             if entry.failure:
                 continue
+            before = server.state()
             try:
-                entry.runs.append(run_script([*entry.command, *server_args], log, stop))
+                run = run_script([*entry.command, *server.args], server.log, stop)
             except RunError as exc:
                 entry.failure = str(exc)
+                continue
+            if before:
+                run.requests = server.requests_since(before)
+            entry.runs.append(run)
 
 
 def show(args: argparse.Namespace, entries: list[Entry]) -> None:
@@ -109,13 +97,20 @@ def show(args: argparse.Namespace, entries: list[Entry]) -> None:
     for entry in entries:
         if entry.failure:
             complain(f'{entry.name} failed:\n{entry.failure}')
+        elif entry.errors:
+            told = [run.first_error for run in entry.runs if run.first_error]
+            example = f', such as {told[0]}' if told else ''
+            complain(f'{entry.name}: {plural(entry.errors, "error")}{example}')
     if not entries:
         return
     try:
         save(args, entries)
     finally:
         if sys.stdout:  # it may be closed
-            print('\n'.join(report(entries, args.timeline)), flush=True)
+            lines = [*report(entries), *(timelines(entries) if args.timeline else [])]
+            if args.note:
+                lines += ['', *textwrap.wrap(args.note, shutil.get_terminal_size().columns)]
+            print('\n'.join(lines), flush=True)
 
 
 def save(args: argparse.Namespace, entries: list[Entry]) -> None:
@@ -123,37 +118,17 @@ def save(args: argparse.Namespace, entries: list[Entry]) -> None:
     if args.markdown:
         write_file(args.markdown, markdown(rows(entries)).encode())
     if args.json:
-        write_file(args.json, json.dumps(facts(entries), indent=2).encode())
+        write_file(args.json, json.dumps(facts(entries, args.note), indent=2).encode())
     if args.html:
         template = TEMPLATE.read_text('utf-8')
-        write_file(args.html, html_page(template, last_runs(entries)).encode())
+        write_file(args.html, html_page(template, page_data(entries)).encode())
     if args.plot:
         from comparing.plots import picture
 
         write_file(args.plot, picture(entries, args.plot.suffix))
-
-
-def last_runs(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Return the requests of each script's last run, as the page takes them."""
-    return [
-        {
-            'label': f'{entry.name}: {entry.runs[-1].elapsed:.2f} s',
-            'requests': [request._asdict() for request in entry.runs[-1].requests],
-        }
-        for entry in entries
-        if entry.has_requests
-    ]
-
-
-def facts(entries: list[Entry]) -> dict[str, Any]:
-    """Return all measures, and where they come from."""
-    return {
-        'python': platform.python_version(),
-        'httpx': httpx.__version__,
-        'platform': platform.platform(),
-        'options': sys.argv[1:],
-        'scripts': [asdict(entry) for entry in entries],
-    }
+    if args.trace:
+        complete = [entry for entry in entries if entry.has_timeline]
+        write_file(args.trace, json.dumps(trace(complete)).encode())
 
 
 def process_args() -> argparse.Namespace:
@@ -170,6 +145,9 @@ def process_args() -> argparse.Namespace:
     if args.delay and args.delay[0] > args.delay[1]:
         parser.error(f'--delay: {args.delay[0]:g} exceeds {args.delay[1]:g}')
     args.entries = args.entries_for(args, others)
+    args.note = ''
+    with suppress(AttributeError, OSError):  # Windows does not tell, nor do some containers
+        args.note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     return args
 
 
@@ -203,9 +181,10 @@ def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
     """Add the options for the number of runs and for the ways to show them."""
     add = parser.add_argument
     add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
-    add('--timeline', action='store_true', help='show each request of the last runs')
+    add('--timeline', action='store_true', help='show each request or call of the last runs')
     add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
-    add('--html', metavar='FILE', type=writable_file, help='write a page with all requests')
+    add('--html', metavar='FILE', type=writable_file, help='write a page that shows them')
+    add('--trace', metavar='FILE', type=writable_file, help='write events for ui.perfetto.dev')
     add('--json', metavar='FILE', type=writable_file, help='write all measures')
     add('--markdown', metavar='FILE', type=writable_file, help='write the table')
 
@@ -247,11 +226,18 @@ def primes_entries(args: argparse.Namespace, _others: list[str]) -> list[Entry]:
     others += ['dask'] if args.dask else []
     workers = [str(args.workers)] if args.workers else []
     return [
-        Entry('serial', ['prime_pools.py', '-x', 'serial']),
-        Entry('process', ['proc_pool.py', *workers]),
-        *(Entry(kind, ['prime_pools.py', '-x', kind, *workers]) for kind in others),
-        Entry('procs.py', ['procs.py', *workers]),
+        primes_entry('serial', 'prime_pools.py', '-x', 'serial'),
+        primes_entry('process', 'proc_pool.py', *workers),
+        *(primes_entry(kind, 'prime_pools.py', '-x', kind, *workers) for kind in others),
+        primes_entry('procs.py', 'procs.py', *workers),
     ]
+
+
+def primes_entry(name: str, *command: str) -> Entry:
+    """Return a script that checks numbers, recorded where that can be done."""
+    is_recorded = name != 'interpreter'  # these import what they need by themselves
+    recorder = ['comparing/recorded.py', 'primes.is_prime'] if is_recorded else []
+    return Entry(name, [*recorder, *command])
 
 
 if __name__ == '__main__':

@@ -1,8 +1,16 @@
 """The files that keep a comparison, which may as well be links, pipes or devices."""
 
 import argparse
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import httpx
+
+from comparing.entries import Entry
 from support.console import reason
 
 
@@ -30,3 +38,15 @@ def write_file(path: Path, content: bytes) -> None:
     except OSError as exc:
         exc.filename = str(path)
         raise
+
+
+def facts(entries: Sequence[Entry], note: str) -> dict[str, Any]:
+    """Return all measures, where they come from, and maybe why not to trust them."""
+    return {
+        'python': platform.python_version(),
+        'httpx': httpx.__version__,
+        'platform': platform.platform(),
+        'options': sys.argv[1:],
+        'note': note,
+        'scripts': [asdict(entry) for entry in entries],
+    }

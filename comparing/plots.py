@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
+from comparing.entries import Entry, last_duration
 from comparing.report import speed_up
-from comparing.runs import Entry, last_duration
+from comparing.work import Call, Work
 
 # Okabe and Ito's colours, which people with colour-blindness can tell apart
 COLORS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9']
@@ -17,29 +20,44 @@ BARS_HEIGHT = 0.42  # inches per entry
 TIMELINE_HEIGHT = 1.25  # inches per entry
 SCAN_HEIGHT = 3.2  # inches
 FRAME_HEIGHT = 0.9  # inches around the bars
+LANE_HEIGHT = 0.25  # inches per worker
+LABEL_SPACE = 1.18  # of the longest time, for the label behind its bar
+HELD = '#555555'
+GRID = '#dddddd'
 
 
 def picture(entries: Sequence[Entry], suffix: str) -> bytes:
     """Return a PNG or SVG file with bars, and what else is known of the entries' runs."""
-    complete = [entry for entry in entries if entry.runs]
-    seen = [entry for entry in complete if entry.has_requests]
+    complete = [entry for entry in entries if entry.is_complete]
+    seen = [entry for entry in complete if entry.has_timeline]
     scanned = [entry for entry in complete if entry.concurrency]
     heights = [FRAME_HEIGHT + BARS_HEIGHT * len(complete)]
     heights += [SCAN_HEIGHT] if scanned else []
-    heights += [TIMELINE_HEIGHT] * len(seen)
+    heights += [timeline_height(entry) for entry in seen]
     figure = Figure(figsize=(WIDTH, sum(heights)), dpi=DPI, layout='constrained')
-    axes = iter(figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0])
+    bars, *others = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
     colors = colors_of(complete)
-    draw_bars(next(axes), complete, colors)
+    draw_bars(bars, complete, colors)
+    longest = max([last_duration(seen), *(max(entry.elapsed) for entry in complete)])
+    bars.set_xlim(0, longest * LABEL_SPACE)
     if scanned:
-        draw_scan(next(axes), scanned, colors)
-    for entry, timeline in zip(seen, axes, strict=True):
-        draw_timeline(timeline, entry, last_duration(seen), colors[entry.variant])
+        draw_scan(others.pop(0), scanned, colors)
+    for entry, timeline in zip(seen, others, strict=True):
+        timeline.sharex(bars)
+        draw_timeline(timeline, entry, colors[entry.variant])
+        timeline.tick_params(axis='x', length=0, labelbottom=timeline is others[-1])
     if seen:
-        timeline.set_xlabel('seconds since the first request')
+        begin = 'number began' if seen[-1].runs[-1].work else 'request arrived'
+        timeline.set_xlabel(f'seconds since the first {begin}')
     file = io.BytesIO()
     figure.savefig(file, format=suffix.removeprefix('.'))
     return file.getvalue()
+
+
+def timeline_height(entry: Entry) -> float:
+    """Return the height of an entry's timeline, in inches."""
+    work = entry.runs[-1].work
+    return FRAME_HEIGHT + LANE_HEIGHT * len(work.lanes) if work else TIMELINE_HEIGHT
 
 
 def colors_of(entries: Sequence[Entry]) -> dict[str, str]:
@@ -51,6 +69,7 @@ def colors_of(entries: Sequence[Entry]) -> dict[str, str]:
 def draw_bars(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> None:
     """Draw the median of each entry, and lines from the shortest run to the longest."""
     medians = [entry.median for entry in entries]
+    is_repeated = any(len(entry.runs) > 1 for entry in entries)
     ranges = [
         [entry.median - min(entry.elapsed) for entry in entries],
         [max(entry.elapsed) - entry.median for entry in entries],
@@ -58,16 +77,17 @@ def draw_bars(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
     bars = axes.barh(
         [entry.name for entry in entries],
         medians,
-        xerr=ranges,
+        xerr=ranges if is_repeated else None,
         color=[colors[entry.variant] for entry in entries],
         error_kw={'ecolor': '#555555', 'capsize': 3},
     )
     labels = [f' {entry.median:.2f} s, {speed_up(entry, entries[0])}' for entry in entries]
     axes.bar_label(bars, labels, padding=6)
     axes.invert_yaxis()
-    axes.margins(x=0.15)
-    axes.set_xlabel('seconds, median of the runs; times as fast as the first')
+    axes.set_xlabel(f'seconds{", median of the runs" * is_repeated}; times as fast as the first')
     axes.spines[['top', 'right']].set_visible(False)
+    axes.grid(axis='x', color=GRID)
+    axes.set_axisbelow(True)
 
 
 def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> None:
@@ -86,26 +106,62 @@ def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
     axes.set_xscale('log')
     ticks = sorted({entry.concurrency or 0 for entry in entries})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
     axes.set_xlabel('concurrent requests (-m)')
     axes.set_ylabel('seconds')
-    axes.set_ylim(bottom=0)
+    axes.set_yscale('log')
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_major_formatter('{x:g}')
+    axes.yaxis.set_minor_formatter('{x:g}')
     axes.legend(frameon=False)
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def draw_timeline(axes: Axes, entry: Entry, duration: float, color: str) -> None:
-    """Draw each request of an entry's last run from its start to its end."""
-    requests = sorted(entry.runs[-1].requests, key=lambda request: request.start)
-    axes.barh(
-        range(len(requests)),
-        [request.end - request.start for request in requests],
-        left=[request.start for request in requests],
-        height=0.8 if len(requests) <= 40 else 1.0,
-        color=color,
-    )
-    axes.set_xlim(0, duration)
-    axes.set_yticks([])
+def draw_timeline(axes: Axes, entry: Entry, color: str) -> None:
+    """Draw what an entry's last run did when."""
+    run = entry.runs[-1]
+    if run.work:
+        title = draw_work(axes, run.work, color)
+    else:
+        title = f'{len(run.requests)} requests'
+        requests = sorted(run.requests, key=lambda request: request.start)
+        axes.barh(
+            range(len(requests)),
+            [request.end - request.start for request in requests],
+            left=[request.start for request in requests],
+            height=0.8 if len(requests) <= 40 else 1.0,
+            color=color,
+        )
+        axes.set_yticks([])
     axes.invert_yaxis()
-    axes.set_title(f'{entry.name}: {len(requests)} requests', loc='left', fontsize=10)
+    axes.set_title(f'{entry.name}: {title}', loc='left', fontsize=10)
     axes.spines[['top', 'right', 'left']].set_visible(False)
+    axes.grid(axis='x', color=GRID)
+    axes.set_axisbelow(True)
+
+
+def draw_work(axes: Axes, work: Work, color: str) -> str:
+    """Draw a lane for each worker, and one for results that wait; return a title."""
+    calls = [call for call in work.calls if not call.kind]
+    held = [call for call in work.calls if call.kind]
+    draw_spans(axes, calls, [0.8] * len(calls), color=color, alpha=0.3)
+    draw_spans(axes, calls, [0.8 * call.share for call in calls], color=color)
+    draw_spans(axes, held, [0.6] * len(held), color=HELD, alpha=0.25)
+    for call in calls:
+        axes.plot([call.start] * 2, [call.lane - 0.4, call.lane + 0.4], color='white', lw=0.8)
+    axes.set_yticks(range(len(work.lanes)), work.lanes)
+    axes.tick_params(axis='y', length=0)
+    title = 'a bar is a number; filled: share of the time in which it had a CPU'
+    return f'{title}; grey: results that wait for an earlier one' if held else title
+
+
+def draw_spans(axes: Axes, calls: Sequence[Call], heights: list[float], **options: Any) -> None:
+    """Draw a bar for each call, which stands on the lower edge of its lane."""
+    axes.barh(
+        [call.lane + 0.4 - height for call, height in zip(calls, heights, strict=True)],
+        [call.end - call.start for call in calls],
+        left=[call.start for call in calls],
+        height=heights,
+        align='edge',
+        **options,
+    )

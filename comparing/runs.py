@@ -3,17 +3,17 @@
 import itertools
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
+from comparing.work import CALLS_FILE, Call, Work, read_work
 from support import interrupts
 
 try:
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PERIOD = 0.02  # seconds from one look at a script's memory to the next
 PATIENCE = 1.1  # seconds for a script to end after a signal
 LAST_LINE = re.compile(r' (\d+\.\d\d)s\n\Z')  # such as "20 downloads in 7.26s"
+BAR = re.compile(r'^.*\d+%\|.*\n?', re.M)
+COUNT = re.compile(r'^(\d+) (?:flags? )?(download|not found|error|cancelled)', re.M)
 
 
 class Request(NamedTuple):
@@ -45,61 +47,25 @@ class Run:
     elapsed: float
     peak_memory: int | None
     requests: list[Request]
-
-
-@dataclass
-class Entry:
-    """A script with its arguments, and how its runs went."""
-
-    name: str
-    command: list[str]
-    concurrency: int | None = None  # where a scan has set it
-    runs: list[Run] = field(default_factory=list)
-    failure: str = ''
+    work: Work | None = None  # what workers computed, if that was recorded
+    errors: int = 0  # among the downloads
+    first_error: str = ''  # as the script tells it
 
     @property
-    def variant(self) -> str:
-        """The name without the concurrency of a scan."""
-        return self.name.partition(' -m ')[0]
-
-    @property
-    def elapsed(self) -> list[float]:
-        """The times of all runs, in seconds."""
-        return [run.elapsed for run in self.runs]
-
-    @property
-    def median(self) -> float:
-        """The time of the run in the middle, in seconds."""
-        return statistics.median(self.elapsed)
-
-    @property
-    def has_requests(self) -> bool:
-        """Whether a server told of every run."""
-        return bool(self.runs) and all(run.requests for run in self.runs)
-
-    @property
-    def in_flight(self) -> int:
-        """The most requests that were under way at once."""
-        return max(most_in_flight(run.requests) for run in self.runs)
-
-    @property
-    def limit(self) -> float:
-        """The least time that the server's delays and the requests in flight allow."""
-        return statistics.median(
-            limit([each.delay for each in run.requests], most_in_flight(run.requests))
-            for run in self.runs
-        )
+    def spans(self) -> Sequence[Request | Call]:
+        """What a timeline shows of the run."""
+        return self.work.calls if self.work else self.requests
 
 
 class RunError(Exception):
-    """A script failed; the message is what it said on stderr."""
+    """A script failed, or did no work; the message is what it said on stderr, and why."""
 
 
 def most_in_flight(requests: Iterable[Request]) -> int:
     """Return how many requests were under way at once, at the most."""
     begins_and_ends = [step for each in requests for step in ((each.end, -1), (each.start, 1))]
     in_flight = itertools.accumulate(step for _, step in sorted(begins_and_ends))
-    return max(in_flight, default=0)
+    return max(1, *in_flight) if begins_and_ends else 0  # by a coarse clock, they take no time
 
 
 def limit(delays: Sequence[float], concurrency: int) -> float:
@@ -111,15 +77,10 @@ def limit(delays: Sequence[float], concurrency: int) -> float:
     return max(max(delays), sum(delays) / concurrency)
 
 
-def last_duration(entries: Iterable[Entry]) -> float:
-    """Return how long the longest of the last runs took, as the server saw it, in seconds."""
-    return max((each.end for entry in entries for each in entry.runs[-1].requests), default=0)
-
-
 def run_script(command: list[str], server_log: Path | None, stop: threading.Event) -> Run:
     """Run a script with its arguments in a folder of its own.
 
-    Raise RunError if it fails, KeyboardInterrupt if this program has to stop.
+    Raise RunError if it does not do its work, KeyboardInterrupt if this program has to stop.
     """
     interrupts.check()
     seen_before = server_log.stat().st_size if server_log else 0
@@ -138,11 +99,29 @@ def run_script(command: list[str], server_log: Path | None, stop: threading.Even
         )
         peak_memory = watch(process, stop)
         interrupts.check()
-        elapsed = LAST_LINE.search(content(stdout))
-        if not elapsed or process.returncode not in (0, 1):  # 1: it counted errors
-            raise RunError(f'{content(stderr).strip()}\n(exit status {process.returncode})')
-    requests = read_log(server_log, seen_before) if server_log else []
-    return Run(float(elapsed[1]), peak_memory, requests)
+        run = run_of(content(stdout), content(stderr), process.returncode)
+        run.peak_memory = peak_memory
+        run.work = read_work(Path(folder, CALLS_FILE))
+    run.requests = read_log(server_log, seen_before) if server_log else []
+    return run
+
+
+def run_of(output: str, errors: str, status: int) -> Run:
+    """Return what a script has reported of its run; raise RunError if it did not do its work."""
+    elapsed = LAST_LINE.search(output)
+    counts = {what: int(number) for number, what in COUNT.findall(output)}
+    failed = counts.get('error', 0)
+    failure = ''
+    if not elapsed or status not in ((0, 1) if failed else (0,)):  # 1: it has counted errors
+        failure = f'exit status {status}'
+    elif counts.get('cancelled'):
+        failure = f'{counts["cancelled"]} cancelled'
+    elif counts.get('download') == 0:
+        failure = 'nothing was downloaded'
+    if failure or not elapsed:
+        raise RunError(f'{errors.strip()}\n({failure})'.lstrip())
+    told = re.findall(r'^\S+\.py: (.*)', errors, re.M) if failed else []
+    return Run(float(elapsed[1]), None, [], errors=failed, first_error=told[0] if told else '')
 
 
 def watch(process: subprocess.Popen[bytes], stop: threading.Event) -> int | None:
@@ -172,9 +151,10 @@ def memory(pid: int) -> int:
 
 
 def content(file: IO[bytes]) -> str:
-    """Return the lines of a file as a terminal shows them, without earlier states of a bar."""
+    """Return the lines of a file as a terminal shows them, but without progress bars."""
     file.seek(0)
-    return re.sub(r'[^\n]*\r', '', file.read().decode(errors='replace'))
+    text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
+    return BAR.sub('', re.sub(r'[^\n]*\r', '', text))
 
 
 def read_log(server_log: Path, position: int) -> list[Request]:
@@ -182,6 +162,12 @@ def read_log(server_log: Path, position: int) -> list[Request]:
     with server_log.open('rb') as log:
         log.seek(position)
         entries = [json.loads(line) for line in log]
+    return requests_of(entries)
+
+
+def requests_of(entries: Iterable[dict[str, Any]]) -> list[Request]:
+    """Return requests as a server has noted them; times count from the first start."""
+    entries = list(entries)
     begin = min((entry['start'] for entry in entries), default=0)
     return [
         Request(

@@ -78,8 +78,8 @@ def altered_copy(file: str, old: str, new: str) -> Path:
     copy = Path(tempfile.mkdtemp(dir=Path.cwd()))
     for folder in ('comparing', 'flags', 'support'):
         shutil.copytree(ROOT / folder, copy / folder)
-    for script in ROOT.glob('*.py'):
-        shutil.copy2(script, copy)
+    for path in [*ROOT.glob('*.py'), *ROOT.glob('*.html')]:
+        shutil.copy2(path, copy)
     before, found, after = (ROOT / file).read_text().partition(old)
     assert found
     (copy / file).write_text(before + new + after)

@@ -23,6 +23,7 @@ CODES = re.compile(r'(?:[A-Z]{2} ){4,}')
 VARYING = [
     (r'[^\n]*\r', ''),  # earlier states of a bar
     (r'^Nothing listens on port .*\n', ''),
+    (r'\n\nThe machine was busy[\s\S]*wrong\.', ''),
     (r'localhost:\d+', 'localhost:PORT'),
     (r'^(\S+\.py): [A-Z]{2}: ', r'\1: CODE: '),  # the first error
     (r'0x[0-9a-f]+', 'ADDRESS'),

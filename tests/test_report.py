@@ -6,19 +6,20 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from comparing.entries import Entry
 from comparing.report import (
     ASCII_BLOCKS,
     BLOCKS,
     bar,
     bars,
-    binned,
+    busy_note,
     markdown,
     report,
     rows,
     table,
-    timeline,
 )
-from comparing.runs import Entry, Request, Run, limit, most_in_flight
+from comparing.runs import Request, Run, RunError, limit, most_in_flight, run_of
+from comparing.timelines import MAX_ROWS, binned, shaded, timeline, timelines
 
 seconds = st.floats(0, 100)
 
@@ -64,26 +65,31 @@ def test_longer_values_have_longer_bars(value: float, other: float, width: int) 
 def test_staircase_and_wall() -> None:
     one_by_one = [Request('BR', 0, 2, 2), Request('CN', 2, 4, 2)]
     at_once = [Request('BR', 0, 2, 2), Request('CN', 0, 3, 3)]
-    assert timeline(one_by_one, 4, 11, 9) == ['BR ████', 'CN     ████']
-    assert timeline(at_once, 4, 11, 9) == ['BR ████', 'CN ██████']
+    assert timeline(one_by_one, 4, 11) == [('BR', '████'), ('CN', '    ████')]
+    assert timeline(at_once, 4, 11) == [('BR', '████'), ('CN', '██████')]
 
 
 def test_many_requests_share_rows() -> None:
-    many = [Request(cc, start, start + 1, 1) for start, cc in enumerate(['AD', 'AE', 'AF'])]
-    assert timeline(many, 4, 9, 2) == ['AD+1 ██', 'AF     █']
-    assert timeline(many, 4, 13, 2) == ['AD+1 ████', 'AF       ██']
+    many = [Request('AD', start, start + 1, 1) for start in range(2 * MAX_ROWS - 1)]
+    timelines = timeline(many, 2 * MAX_ROWS, 5 + MAX_ROWS)
+    assert timelines[0] == ('AD+1', '█')
+    assert timelines[-1] == ('AD  ', (MAX_ROWS - 1) * ' ' + '█')
 
 
-@given(some_requests, st.integers(1, 200), st.integers(1, 50))
-def test_timeline_keeps_to_its_width_and_rows(
-    many: list[Request], width: int, max_rows: int
-) -> None:
-    duration = max(request.end for request in many)
-    rows = timeline(many, duration, width, max_rows)
-    label_width = max(len(row.partition(' ')[0]) for row in rows)
-    assert len(rows) <= max_rows
-    assert all(len(row) <= max(width, label_width + 2) for row in rows)
-    assert all(set(row[label_width:]) == {' ', '█'} for row in rows)
+@given(some_requests, st.integers(1, 200))
+def test_timeline_keeps_to_its_width_and_rows(many: list[Request], width: int) -> None:
+    rows = timeline(many, max(request.end for request in many), width)
+    assert len(rows) <= MAX_ROWS
+    for label, cells in rows:
+        assert len(f'{label} {cells}') <= max(width, len(label) + 2)
+        assert set(cells) <= {' ', '█'}
+
+
+@given(st.floats(0, 1), st.integers(1, 200))
+def test_as_many_cells_are_filled_as_the_share_says(share: float, cells: int) -> None:
+    line = shaded(share, cells, '#', '-')
+    assert len(line) == cells
+    assert abs(line.count('#') - share * cells) <= 0.5
 
 
 @given(some_requests, st.integers(1, 50))
@@ -92,12 +98,16 @@ def test_bins_keep_all_requests_in_order(many: list[Request], max_rows: int) -> 
 
 
 def test_no_requests_make_no_rows() -> None:
-    assert timeline([], 1, 80, 40) == []
+    assert timeline([], 1, 80) == []
     assert most_in_flight([]) == 0
 
 
 def test_requests_that_follow_each_other_are_not_in_flight_together() -> None:
     assert most_in_flight([Request('BR', 0, 1, 1), Request('CN', 1, 2, 1)]) == 1
+
+
+def test_requests_that_take_no_time_by_a_coarse_clock_were_in_flight() -> None:
+    assert most_in_flight([Request('BR', 0, 0, 0.001)] * 3) == 1
 
 
 def test_limit_is_the_longest_delay_or_the_shared_sum() -> None:
@@ -112,11 +122,81 @@ def test_nothing_is_faster_than_the_limit(many: list[Request]) -> None:
     assert limit(delays, most_in_flight(many)) <= elapsed * 1.000001
 
 
-def test_table_aligns_and_drops_columns_that_do_not_fit() -> None:
+def entry(name: str = 'flags.py', times: tuple[float, ...] = (2.0,), errors: int = 0) -> Entry:
+    """Return a script that has been run, with two requests one after the other."""
+    requests = [Request('BR', 0, 1, 1), Request('CN', 1, 2, 1)]
+    return Entry(name, [], runs=[Run(time, 10**8, requests, errors=errors) for time in times])
+
+
+def test_table_aligns_its_columns() -> None:
     rows = [['script', 'min', 'max'], ['flags.py', '7.1', '12.2']]
     assert table(rows, 80) == ['script    min   max', 'flags.py  7.1  12.2']
-    assert table(rows, 14) == ['script    min', 'flags.py  7.1']
-    assert table(rows, 1) == ['script', 'flags.py']
+
+
+def test_what_tells_least_leaves_first_as_a_terminal_gets_narrower() -> None:
+    everything = rows([entry(times=(2.0, 4.0))])
+    left = list(everything[0])
+    gone = []
+    for width in range(80, 0, -1):
+        lines = table(everything, width)
+        heads = re.split('  +', lines[0])
+        gone += [name for name in left if name not in heads]
+        left = heads
+        assert left == ['script'] or max(map(len, lines)) <= width
+    assert gone == ['MB', 'min', 'max', 'eff.', 'median', 'limit', 'in flight', 'speed-up']
+
+
+def test_one_run_has_one_time() -> None:
+    assert rows([entry()])[0][:3] == ['script', 'time', 'speed-up']
+    assert rows([entry()])[1][:3] == ['flags.py', '2.00', '1.0x']
+
+
+def test_errors_have_a_column_where_there_are_some() -> None:
+    assert 'errors' not in rows([entry()])[0]
+    table = rows([entry(), entry(times=(2.0, 2.0), errors=3)])
+    assert [row[-1] for row in table] == ['errors', '0', '3']
+
+
+def test_entry_that_has_failed_takes_no_part() -> None:
+    failed = entry('flags_asyncio.py')
+    failed.failure = 'exit status 1'
+    table = rows([entry(), failed])
+    assert table[2] == ['flags_asyncio.py', 'failed', *['-'] * (len(table[0]) - 2)]
+    assert [line.split()[0] for line in list(report([entry(), failed]))[4:]] == ['flags.py']
+
+
+def test_busy_machine_is_told() -> None:
+    assert busy_note(2.0, 2) == ''
+    assert busy_note(2.6, 2).startswith('The machine was busy before this began (load 2.6, 2 CPUs)')
+
+
+def reported(*lines: str) -> str:
+    """Return what a script of the flags2 series prints at the end."""
+    return '\n'.join(['LOCAL site: http://localhost/flags', *lines, 'Elapsed time: 1.50s', ''])
+
+
+def test_run_counts_if_some_flags_were_downloaded() -> None:
+    run = run_of(reported('3 flags downloaded.', '2 not found.'), '', 0)
+    assert (run.elapsed, run.errors, run.first_error) == (1.5, 0, '')
+    errors = 'flags2_asyncio.py: BR: HTTP error 418\n'
+    run = run_of(reported('3 flags downloaded.', '2 errors.'), errors, 1)
+    assert (run.elapsed, run.errors, run.first_error) == (1.5, 2, 'BR: HTTP error 418')
+
+
+@pytest.mark.parametrize(
+    ('lines', 'status', 'why'),
+    [
+        (['0 flags downloaded.', '5 errors.'], 1, 'nothing was downloaded'),
+        (['0 flags downloaded.', '5 not found.'], 0, 'nothing was downloaded'),
+        (['0 flags downloaded.', '5 not found.'], 1, 'exit status 1'),
+        (['3 flags downloaded.', '1 cancelled.'], 0, '1 cancelled'),
+        (['3 flags downloaded.'], 1, 'exit status 1'),
+        (['3 flags downloaded.', '1 error.'], 130, 'exit status 130'),
+    ],
+)
+def test_run_fails_if_it_did_not_do_its_work(lines: list[str], status: int, why: str) -> None:
+    with pytest.raises(RunError, match=rf'\({why}\)$'):
+        run_of(reported(*lines), '', status)
 
 
 def test_markdown_aligns_numbers_right() -> None:
@@ -126,10 +206,10 @@ def test_markdown_aligns_numbers_right() -> None:
 
 
 def test_times_that_round_to_nothing_have_no_speed_up() -> None:
-    entry = Entry('flags.py', [], runs=[Run(0.0, None, [Request('BR', 0, 0.001, 0.0005)])])
-    cells = ['flags.py', '0.00', '0.00', '0.00', '-', '-', '1', '-', '-']
-    assert rows([entry])[1] == cells
-    assert list(bars([entry], 30)) == ['flags.py ▏ 0.00 s']
+    quick = Entry('flags.py', [], runs=[Run(0.0, None, [Request('BR', 0, 0.001, 0.0005)])])
+    cells = ['flags.py', '0.00', '-', '1', '-', '-']
+    assert rows([quick])[1] == cells
+    assert list(bars([quick], 30)) == ['flags.py ▏ 0.00 s']
 
 
 @pytest.mark.parametrize('columns', [1, 2, 3, 20])
@@ -137,9 +217,7 @@ def test_very_narrow_terminal_gets_figures_and_timelines(
     columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('COLUMNS', str(columns))
-    requests = [Request('BR', 0, 1, 1), Request('CN', 1, 2, 1)]
-    entries = [Entry('flags.py', [], runs=[Run(2.0, 10**8, requests)])]
-    lines = list(report(entries, with_timeline=True))
+    lines = [*report([entry()]), *timelines([entry()])]
     assert 'flags.py 2.00 s' in [re.sub(' █+', '', line) for line in lines]
     assert any(re.fullmatch('BR +█.*', line) for line in lines)
     assert re.fullmatch(r'0 s *2\.00 s', lines[-1])

@@ -1,0 +1,88 @@
+"""The server that scripts download from, and what it tells of their requests."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from comparing.runs import Request, requests_of
+from support import clients, servers
+
+TIMEOUT = 2.0  # seconds
+NO_CHANGE = 10**9  # after that many, there are none to tell of
+
+
+class State(NamedTuple):
+    """The time by a server's clock, how often a request has begun or ended, and requests."""
+
+    now: float
+    change: int
+    requests: list[dict[str, Any]]
+
+
+class Server(NamedTuple):
+    """A base URL, and where its server tells of requests: in a log, or at another URL."""
+
+    url: str = ''
+    log: Path | None = None
+    history_url: str = ''
+
+    @property
+    def args(self) -> list[str]:
+        """The arguments that make a script use this server."""
+        return ['-s', self.url] if self.url else []
+
+    def state(self) -> State | None:
+        """Return how things stand, without requests; None if the server has no history."""
+        return history(self.history_url, NO_CHANGE) if self.history_url else None
+
+    def requests_since(self, before: State) -> list[Request]:
+        """Return the requests that have begun since, and ended."""
+        state = history(self.history_url, before.change)
+        try:
+            ended = [each for each in state.requests if each['end'] is not None] if state else []
+            return requests_of(each for each in ended if each['start'] >= before.now)
+        except (KeyError, TypeError):
+            return []
+
+
+def history(url: str, after: int) -> State | None:
+    """Return what a slow_server.py tells, with the requests that have changed after a change.
+
+    Return None if another kind of server answers.
+    """
+    try:
+        facts = clients.get(f'{url}?after={after}', timeout=TIMEOUT).json()
+        return State(facts['now'], facts['change'], facts['requests'])
+    except (httpx.HTTPError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+
+
+@contextmanager
+def chosen_server(name: str | None, delay: tuple[float, float] | None) -> Iterator[Server]:
+    """Context manager: yield the server of that name, or a private one with these delays.
+
+    A private server writes a log; one that runs already may tell of its history.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, 'requests.log')
+        if name:
+            with servers.running(name, f'--log={log}') as url:
+                yield Server(url, log) if log.exists() else running_server(url)
+        elif delay:
+            options = (f'--min-delay={delay[0]}', f'--max-delay={delay[1]}', f'--log={log}')
+            with servers.private_server(*options) as url:
+                yield Server(url, log)
+        else:
+            yield Server()
+
+
+def running_server(url: str) -> Server:
+    """Return a server that somebody has started."""
+    parts = urlsplit(url)
+    server = Server(url, history_url=f'{parts.scheme}://{parts.netloc}/requests')
+    return server if server.state() else Server(url)
