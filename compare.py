@@ -34,7 +34,7 @@ from comparing.timelines import timelines
 from comparing.trace import trace
 from pools.kinds import KINDS
 from support import interrupts
-from support.arguments import add_server_option, add_workers_argument, positive
+from support.arguments import add_server_option, add_workers_argument, positive, seconds
 from support.console import complain, fail, plural
 from support.exits import orderly_exit
 
@@ -196,7 +196,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--delay',
         nargs=2,
-        type=slow_server.seconds,
+        type=seconds,
         default=CDN_DELAY,
         metavar=('MIN', 'MAX'),
         help='of a private server, in seconds (default: {:g} {:g})'.format(*CDN_DELAY),

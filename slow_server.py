@@ -27,7 +27,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -39,6 +38,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 from urllib.parse import quote, urlsplit
 
+from support.arguments import in_range, seconds
+from support.files import raise_file_limit
+
 ROOT = Path(__file__).resolve().parent
 DEFAULT_HOST = 'localhost'
 DEFAULT_PORT = 8001
@@ -47,7 +49,6 @@ MAX_DELAY = 5.0  # seconds
 IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
 BACKLOG = 1024  # connections that may wait to be accepted
 CLIENT_GONE = 499  # the status that nginx logs for it
-FILE_LIMITS = (10240, 4096, 1024)  # for a system that refuses its own upper limit, as macOS does
 
 PAGE = ROOT / 'slow_server.html'
 RUN_PAUSE = 1.0  # seconds without a request of a client after which its run is over
@@ -384,26 +385,10 @@ def say(line: str) -> None:
         sys.stderr.write(ascii(line)[1:-1] + '\n')
 
 
-def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], float]:
-    """Return an argparse type for numbers from low to high."""
-
-    def number(text: str) -> float:
-        value = kind(text)
-        if not low <= value <= high:  # also true for NaN
-            raise argparse.ArgumentTypeError(f'{text} is not between {low:g} and {high:g}')
-        return value
-
-    number.__name__ = kind.__name__
-    return number
-
-
 def host_name(text: str) -> str:
     """Argparse type: a host name or address."""
     text.encode('idna')  # as the look-up does; its error is a ValueError, which argparse reports
     return text
-
-
-seconds = in_range(0, 3600, float)
 
 
 def process_args() -> argparse.Namespace:
@@ -438,19 +423,6 @@ def argument_parser() -> argparse.ArgumentParser:
     add('--log', 'write a line of JSON per request', metavar='FILE', type=Path)
     add('--until-eof', 'stop when standard input ends', action='store_true')
     return parser
-
-
-def raise_file_limit() -> None:
-    """Allow as many open files, which connections are too, as the system permits."""
-    try:
-        import resource
-    except ImportError:  # as on Windows
-        return
-    soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for limit in (hard_limit, *(limit for limit in FILE_LIMITS if limit > soft_limit)):
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard_limit))
-            return
 
 
 def stop(*_: object) -> NoReturn:

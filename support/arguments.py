@@ -24,6 +24,9 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
     return number
 
 
+seconds = in_range(0, 3600, float)
+
+
 def positive(text: str) -> int:
     """Argparse type: a number above zero."""
     number = int(text)

@@ -20,7 +20,7 @@ import httpx
 
 from support import interrupts
 from support.answers import check_size, checked, is_packed, with_body
-from support.console import reason, script_name, system_error
+from support.console import command_name, reason, system_error
 from support.routes import Route, prepare, route_for, transport_options
 
 __all__ = ['AsyncClient', 'get', 'prepare']
@@ -29,7 +29,7 @@ DEADLINE = 10.0  # seconds for one response, which may come byte by byte
 # A server may close a connection at any time, and a GET may be repeated then:
 # https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
 BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
-HEADERS = {'Accept-Encoding': 'identity', 'User-Agent': script_name()}
+HEADERS = {'Accept-Encoding': 'identity', 'User-Agent': command_name()}
 
 _worker = threading.local()  # what a thread keeps: its client, and the deadline of its request
 

@@ -30,6 +30,7 @@ from conftest import (
 )
 
 import slow_server
+from support.files import raise_file_limit
 
 CODES = (ROOT / 'country_codes.txt').read_text('ascii').lower().split()
 ALL_CODES = [chr(a) + chr(b) for a in range(97, 123) for b in range(97, 123)]
@@ -206,6 +207,7 @@ def test_it_says_where_to_watch_after_where_it_serves(start_script: StartScript)
 
 def test_it_serves_without_the_page_too(site: Path) -> None:
     shutil.copy(ROOT / 'slow_server.py', site)
+    shutil.copytree(ROOT / 'support', site / 'support')
     args = [sys.executable, str(site / 'slow_server.py'), '0', '--max-delay', '0']
     with started(args) as server:
         url = greeting(server)
@@ -547,6 +549,7 @@ def test_help_is_shown_in_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
     folder = tmp_path / '50%s off'
     folder.mkdir()
     script = shutil.copy(ROOT / 'slow_server.py', folder)
+    shutil.copytree(ROOT / 'support', folder / 'support')
     run = subprocess.run(
         [sys.executable, script, '-h'], capture_output=True, text=True, timeout=PATIENCE
     )
@@ -683,7 +686,7 @@ def test_less_is_tried_if_the_upper_limit_of_open_files_is_refused(
 
     monkeypatch.setattr(resource, 'getrlimit', lambda _: (soft, resource.RLIM_INFINITY))
     monkeypatch.setattr(resource, 'setrlimit', set_limit)
-    slow_server.raise_file_limit()
+    raise_file_limit()
     assert accepted == expected
 
 
