@@ -76,7 +76,7 @@ def command(script: str, *args: object, folder: Path = ROOT, method: str = '') -
 def altered_copy(file: str, old: str, new: str) -> Path:
     """Return a folder with a copy of the project in which one text of a file is replaced."""
     copy = Path(tempfile.mkdtemp(dir=Path.cwd()))
-    for folder in ('comparing', 'flags', 'support'):
+    for folder in ('comparing', 'flags', 'pools', 'support'):
         shutil.copytree(ROOT / folder, copy / folder)
     for path in [*ROOT.glob('*.py'), *ROOT.glob('*.html')]:
         shutil.copy2(path, copy)
@@ -267,3 +267,16 @@ def wait_until(happens: Callable[[], object], patience: float = 10) -> None:
     while not happens():
         assert time.monotonic() < deadline, 'waited in vain'
         time.sleep(0.02)
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # as in a background job, whose children would leave Ctrl-C alone, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have what tests start, and kill, leave its temporary files in a folder of the tests."""
+    folder = tmp_path_factory.getbasetemp() / 'tmp'  # short, as sockets are made there
+    folder.mkdir()
+    os.environ.update(dict.fromkeys(['TMPDIR', 'TEMP', 'TMP'], str(folder)))
