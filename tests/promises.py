@@ -154,7 +154,7 @@ FAILURES = {
     'CN': ('resets mid-body', r'error: Connection reset by peer \(ReadError\)'),
     'DE': ('ends half-way', r'error: peer closed .*received \d+ bytes, expected \d+\) \(.*Error\)'),
     'EG': ('sends garbage', r'error: illegal status line: .*\\xff.* \(RemoteProtocolError\)'),
-    'FR': ('redirects to no host', r'error: .*label empty.*'),
+    'FR': ('redirects to no host', r'error: .*(label empty|Name or service|resolution).*'),
     'GB': ('redirects once', 'OK'),
     'HU': ('answers 500', 'error: HTTP error 500 - Internal Server Error'),
     'ID': ('answers 404', r'not found: http://127\.0\.0\.1:\d+/flags/id/id\.gif'),
