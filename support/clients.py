@@ -220,8 +220,10 @@ def plain_errors(url: httpx.URL | str) -> Iterator[None]:
             words += f' at {exc.request.url}'  # where a redirect has led
         exc.args, exc.request = (words,), asked
         raise
-    except (httpx.InvalidURL, UnicodeError, OverflowError) as exc:
-        raise httpx.UnsupportedProtocol(reason(exc), request=asked) from exc
+    except (httpx.InvalidURL, UnicodeError, OverflowError, ExceptionGroup) as exc:
+        # anyio groups what connecting to each address of a host has raised
+        error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
+        raise httpx.UnsupportedProtocol(reason(error), request=asked) from exc
 
 
 # By default, pickle forgets the keywords of errors that pass from process to process

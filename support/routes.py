@@ -56,7 +56,7 @@ def prepare(base_url: str) -> None:
     except httpx.InvalidURL as exc:
         fail(f'{base_url}: {reason(exc)}')
     except (ImportError, ValueError) as exc:
-        fail(f'{url.scheme}_proxy: {reason(exc)}')
+        fail(f'{url.scheme if url.scheme in getproxies() else "all"}_proxy: {reason(exc)}')
     if 'asyncio' in sys.modules:
         sys.modules.setdefault('sniffio', None)  # type: ignore[arg-type]  # searched per request
         anyio.run(anyio.sleep, 0)

@@ -1,16 +1,16 @@
 """Real scripts and real servers for the tests, all stopped when a test ends."""
 
 import json
+import locale
 import os
-import pty
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,20 +20,57 @@ from typing import Any, NamedTuple
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from support.files import raise_file_limit
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.pop('PYTHONUNBUFFERED', None)  # the scripts have to flush their output themselves
-if 'PYTHONWARNINGS' in os.environ:
-    # which Python 3.15 says of its own tracebacks
-    os.environ['PYTHONWARNINGS'] += ',ignore:Module globals is missing:DeprecationWarning'
-if sys.flags.dev_mode:
-    os.environ['PYTHONPATH'] = str(ROOT / 'tests/dev_mode')
-
-pytest.register_assert_rewrite('cpu_tools')
-
 PATIENCE = 60  # seconds until a test gives up on a script
+OPEN_FILES = raise_file_limit()  # that any process may have, those that tests start included
 
-os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each script compiles all it imports
+# What a reader's environment may hold that changes where scripts connect, or what they print
+FOREIGN = re.compile(
+    r"""
+    (?:http|https|all|no)_proxy | ssl_cert_(?:file|dir) | sslkeylogfile | flags_url
+    | no_color | force_color | tqdm_.* | columns
+    | pythonunbuffered  # the scripts have to flush their output themselves
+    | pythondontwritebytecode  # else each script compiles all that it imports
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def make_environment() -> None:
+    """Let what tests start find the same environment on every machine."""
+    for name in list(os.environ):
+        if FOREIGN.fullmatch(name):
+            del os.environ[name]
+    try:
+        locale.setlocale(locale.LC_ALL, '')
+    except locale.Error:  # it is not installed, of which shells warn on stderr
+        os.environ['LC_ALL'] = 'C'
+    if 'PYTHONWARNINGS' in os.environ:
+        # which Python 3.15 says of its own tracebacks
+        os.environ['PYTHONWARNINGS'] += ',ignore:Module globals is missing:DeprecationWarning'
+    if sys.flags.dev_mode:
+        os.environ['PYTHONPATH'] = str(ROOT / 'tests/dev_mode')
+    if sys.platform == 'win32':
+        os.environ['PYTHONIOENCODING'] = 'utf-8'  # into pipes, too
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # as in a background job, whose children would leave Ctrl-C alone, too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+make_environment()
+pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
+
+needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')
+needs_many_files = pytest.mark.skipif(
+    OPEN_FILES < 2048, reason=f'{OPEN_FILES} open files are too few for 676 connections'
+)
+needs_x_bits = pytest.mark.skipif(
+    not os.access(ROOT / 'flags.py', os.X_OK), reason='this checkout has no executable files'
+)
 
 Script = subprocess.CompletedProcess[str]
 RunScript = Callable[..., Script]
@@ -51,7 +88,7 @@ class Server(NamedTuple):
 
     def requests(self) -> list[dict[str, Any]]:
         """Return what the server has logged of the test's requests that it has finished."""
-        requests = map(json.loads, self.log.read_text().splitlines())
+        requests = map(json.loads, self.log.read_text('utf-8').splitlines())
         return [request for request in requests if request['start'] >= self.since]
 
     def first_requests(self, count: int) -> list[dict[str, Any]]:
@@ -61,10 +98,12 @@ class Server(NamedTuple):
 
     def lines(self) -> list[str]:
         """Return the lines that the server has printed on stderr."""
-        return self.stderr.read_text().splitlines()
+        return self.stderr.read_text('utf-8').splitlines()
 
 
 StartServer = Callable[..., Server]
+
+COPIED_FOLDERS = [f'{name}/**/*' for name in ('comparing', 'flags', 'pools', 'support')]
 
 
 def command(script: str, *args: object, folder: Path = ROOT, method: str = '') -> list[str]:
@@ -73,16 +112,26 @@ def command(script: str, *args: object, folder: Path = ROOT, method: str = '') -
     return [sys.executable, *map(str, [*starter, folder / script, *args])]
 
 
-def altered_copy(file: str, old: str, new: str) -> Path:
-    """Return a folder with a copy of the project in which one text of a file is replaced."""
+def project_copy() -> Path:
+    """Return a folder with a copy of the project, which may be altered."""
     copy = Path(tempfile.mkdtemp(dir=Path.cwd()))
-    for folder in ('comparing', 'flags', 'support'):
-        shutil.copytree(ROOT / folder, copy / folder)
-    for path in [*ROOT.glob('*.py'), *ROOT.glob('*.html')]:
-        shutil.copy2(path, copy)
-    before, found, after = (ROOT / file).read_text().partition(old)
+    for pattern in ['*.py', '*.html', '*.txt', '__pycache__/*', *COPIED_FOLDERS]:
+        for path in ROOT.glob(pattern):
+            if path.is_file():
+                target = copy / path.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)  # without its mode, which may forbid to write
+                times = path.stat()
+                os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))  # else all compiles
+    return copy
+
+
+def altered_copy(file: str, old: str, new: str, copy: Path | None = None) -> Path:
+    """Return a folder with a copy of the project in which one text of a file is replaced."""
+    copy = copy or project_copy()
+    before, found, after = (copy / file).read_text('utf-8').partition(old)
     assert found
-    (copy / file).write_text(before + new + after)
+    (copy / file).write_text(before + new + after, 'utf-8')
     return copy
 
 
@@ -90,7 +139,7 @@ def without(module: str) -> dict[str, str]:
     """Return an environment in which a module cannot be imported."""
     shadows = Path('shadows').resolve()
     shadows.mkdir()
-    (shadows / f'{module}.py').write_text('raise ModuleNotFoundError')
+    (shadows / f'{module}.py').write_text('raise ModuleNotFoundError', 'utf-8')
     others = os.environ.get('PYTHONPATH')
     return {'PYTHONPATH': f'{shadows}{os.pathsep}{others}' if others else str(shadows)}
 
@@ -98,17 +147,44 @@ def without(module: str) -> dict[str, str]:
 @contextmanager
 def started(args: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Start a process that leads a group of its own; kill the whole group in the end."""
-    options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True} | options
-    with subprocess.Popen(args, start_new_session=True, **options) as process:
+    options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE} | options
+    if sys.platform == 'win32':
+        options['creationflags'] = subprocess.CREATE_NEW_CONSOLE  # of its own, for Ctrl-C
+    with subprocess.Popen(args, start_new_session=True, encoding='utf-8', **options) as process:
         try:
             yield process
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_group(process)
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill a process and, where there are groups, all others in its group."""
+    if sys.platform == 'win32':
+        process.kill()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def press_ctrl_c(process: subprocess.Popen[str]) -> None:
+    """Do to a process and its children what a terminal does."""
+    if sys.platform != 'win32':
+        os.killpg(process.pid, signal.SIGINT)
+        return
+    # Only a process that is attached to the other one's console can do that
+    code = (
+        'import ctypes, sys; k = ctypes.windll.kernel32; k.FreeConsole(); '
+        'k.AttachConsole(int(sys.argv[1])); k.SetConsoleCtrlHandler(None, 1); '
+        'k.GenerateConsoleCtrlEvent(0, 0)'
+    )
+    subprocess.run([sys.executable, '-c', code, str(process.pid)], check=True)
 
 
 def shown_on_terminal(args: list[str], stream: str, columns: int, **options: Any) -> str:
     """Return what a process shows if its stdout or stderr, but not both, is a terminal."""
+    import pty  # which Windows does not have
+    import termios
+
     controller, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, columns))
     silent = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
@@ -127,7 +203,10 @@ def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
     """Run slow_server.py for as long as the block takes, by default on a free port."""
     args = command('slow_server.py', port, '--log', log, *options)
     errors = log.with_suffix('.err')
-    with errors.open('w') as stderr, started(args, stderr=stderr, cwd=log.parent) as process:
+    with (
+        errors.open('w', encoding='utf-8') as stderr,
+        started(args, stderr=stderr, cwd=log.parent) as process,
+    ):
         assert process.stdout
         yield Server(process.stdout.readline().split()[-1], process, log, errors)
 
@@ -135,6 +214,14 @@ def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what needs a browser, so that one process runs it all, with one browser."""
     items.sort(key=lambda item: item.path.name != 'test_watch.py')
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have what tests start, and kill, leave its temporary files in a folder of the tests."""
+    folder = tmp_path_factory.getbasetemp() / 'tmp'  # short, as sockets are made there
+    folder.mkdir()
+    os.environ.update(dict.fromkeys(['TMPDIR', 'TEMP', 'TMP'], str(folder)))
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +239,7 @@ def run_script() -> RunScript:
             command(script, *args),
             env=os.environ | environ,
             capture_output=True,
-            text=True,
+            encoding='utf-8',
             timeout=PATIENCE,
         )
 

@@ -1,4 +1,4 @@
-"""Programs that test_interrupts.py runs to their bad, or good, ends.
+"""Programs that test_signals.py and test_streams.py run to their bad, or good, ends.
 
 For example: python3 tests/jobs.py wait_in_threads http://localhost:8001/flags/br/br.gif
 """
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support import clients, interrupts
 from support.exits import orderly_exit
-from support.workers import quiet_processes
+from support.workers import Process, quiet_processes
 
 
 def wait_in_threads(url: str) -> None:
@@ -68,6 +68,16 @@ def write_slowly() -> None:
         Path('whole').touch()
 
 
+def end_processes() -> None:
+    """End processes by SIGTERM before they can have begun to work."""
+    for _ in range(50):
+        process = Process(target=time.sleep, args=(60,))
+        process.start()
+        process.terminate()
+        process.join(5)
+        assert process.exitcode is not None
+
+
 def fork() -> None:
     """Have a child process print its number and sleep; print how it ends."""
     child = os.fork()
@@ -90,6 +100,7 @@ JOBS: list[Callable[..., None]] = [
     sleep_in_threads,
     sleep_in_processes,
     write_in_processes,
+    end_processes,
     fork,
     print_lines,
 ]

@@ -6,12 +6,13 @@
 To add a behaviour, write a function of a connected socket and enter it in BEHAVIORS.
 """
 
+import re
 import socket
 import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -93,10 +94,19 @@ def request_path(conn: socket.socket) -> str:
     return head.split()[1].decode()
 
 
-def response(status: str, body: bytes = b'', *headers: str, length: int | None = None) -> bytes:
-    """Return a response that announces length bytes, or as many as body has."""
+def response(
+    status: str, body: bytes = b'', *headers: str, length: int | None = None, kept: bool = False
+) -> bytes:
+    """Return a response that announces length bytes, or as many as body has.
+
+    A negative length is not announced, so that the body ends with the connection.
+    """
     announced = len(body) if length is None else length
-    lines = [f'HTTP/1.1 {status}', f'Content-Length: {announced}', 'Connection: close', *headers]
+    lines = [f'HTTP/1.1 {status}', *headers]
+    if announced >= 0:
+        lines.append(f'Content-Length: {announced}')
+    if not kept:
+        lines.append('Connection: close')
     return '\r\n'.join([*lines, '', '']).encode() + body
 
 
@@ -167,6 +177,14 @@ def bomb() -> tuple[bytes, bytes]:
     return parts[0], parts[1]
 
 
+def by_code(behaviors: Mapping[str, str], conn: socket.socket) -> None:
+    """Do what behaviors name for the code in the path of the request that is about to be read."""
+    found = re.search(rb'/flags/(\w\w)', conn.recv(4096, socket.MSG_PEEK))
+    behavior = found and BEHAVIORS[behaviors[found[1].decode().upper()]]
+    assert behavior
+    behavior(conn)
+
+
 def converse(replies: list[bytes], asked: list[str], conn: socket.socket, pause: float = 0) -> None:
     """Send one reply per request, noting what is asked for; close the connection after a pause."""
     for reply in replies:
@@ -178,7 +196,8 @@ def converse(replies: list[bytes], asked: list[str], conn: socket.socket, pause:
 
 FLAG = response('200 OK', GIF)
 HEADERS = FLAG.removesuffix(GIF)
-KEPT = FLAG.replace(b'Connection: close\r\n', b'')  # the next request may use the connection
+KEPT = response('200 OK', GIF, kept=True)  # the next request may use the connection
+PAGE = response('200 OK', b'<!doctype html><p>Log in.', 'Content-Type: text/html; charset=utf-8')
 ENDLESS = b'HTTP/1.1 200 OK\r\nConnection: close\r\n'
 BOMB, MORE = bomb()
 
@@ -193,8 +212,8 @@ BEHAVIORS: dict[str, Handler | None] = {
     'redirects once': redirect_once,
     'answers 500': partial(answer, response('500 Internal Server Error', b'Sorry.')),
     'answers 404': partial(answer, response('404 Not Found', b'Nothing here.')),
-    'answers 204': partial(answer, b'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'),
-    'sends no content': partial(answer, response('200 OK')),
+    'sends a page': partial(answer, PAGE),
+    'sends a red phrase': partial(answer, response('418 \x1b[31mred', GIF)),
     'never answers': stay_silent,
     'sends without end': partial(send_for_ever, ENDLESS + b'\r\n', bytes(10**5)),
     'sends a bomb': partial(

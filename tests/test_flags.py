@@ -1,4 +1,4 @@
-"""The sequential script, and what the others import from it."""
+"""The sequential script, what the others import from it, and what the series shares."""
 
 import threading
 import time
@@ -6,12 +6,19 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ROOT, RunScript, Server, StartServer, wait_until
+from conftest import ROOT, RunScript, Server, StartServer, flag_files, wait_until
+from promises import FlagsPromises, one_line
 from raw_server import GIF, misbehaving
 
 import flags
 from flags import POP20_CC
-from support import commands
+
+
+class TestPromises(FlagsPromises):
+    """What all scripts of the series promise."""
+
+    script = 'flags.py'
+    connections = 1
 
 
 @pytest.fixture
@@ -55,6 +62,7 @@ def test_main_times_any_downloader(
         return 7
 
     monkeypatch.setattr(flags, 'BASE_URL', flags.BASE_URL)  # main replaces it for good
+    monkeypatch.setenv('FLAGS_URL', '')
     monkeypatch.setattr('sys.argv', ['any.py', '-s', fast_server.url])
     flags.main(downloader)
     first, last = capsys.readouterr().out.splitlines()
@@ -76,40 +84,14 @@ def test_flag_of_a_code_in_either_case(
     assert flags.get_flag('BR') == flags.get_flag('br') == flag
 
 
-@pytest.mark.parametrize(
-    ('behavior', 'error', 'description'),
-    [
-        ('answers 404', httpx.HTTPStatusError, 'HTTP error 404 - Not Found'),
-        ('answers 500', httpx.HTTPStatusError, 'HTTP error 500 - Internal Server Error'),
-        ('answers 204', httpx.TransportError, 'empty response'),
-        ('sends no content', httpx.TransportError, 'empty response'),
-        ('redirects for ever', httpx.TooManyRedirects, 'redirects'),
-        ('redirects to no host', httpx.TransportError, 'label empty'),
-        ('accepts and closes', httpx.TransportError, ''),
-        ('resets mid-body', httpx.ReadError, 'Connection reset by peer'),
-        ('ends half-way', httpx.RemoteProtocolError, 'peer closed connection'),
-        ('sends garbage', httpx.RemoteProtocolError, 'illegal status line'),
-        ('refuses', httpx.ConnectError, 'Connection refused'),
-    ],
-)
-def test_failed_get_flag_raises_an_http_error(
-    behavior: str,
-    error: type[httpx.HTTPError],
-    description: str,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize('behavior', ['answers 404', 'answers 500'])
+def test_get_flag_raises_on_any_status_that_is_no_success(
+    behavior: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with misbehaving(behavior) as server:
         monkeypatch.setattr(flags, 'BASE_URL', server.url)
-        with pytest.raises(error) as raised:
+        with pytest.raises(httpx.HTTPStatusError):
             flags.get_flag('BR')
-    assert description in commands.describe(raised.value)
-    assert server.url in commands.describe(raised.value)
-
-
-def test_get_flag_follows_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
-    with misbehaving('redirects once') as server:
-        monkeypatch.setattr(flags, 'BASE_URL', server.url)
-        assert flags.get_flag('BR') == GIF
 
 
 def test_file_is_always_whole(dest_dir: Path) -> None:
@@ -129,6 +111,35 @@ def test_file_is_always_whole(dest_dir: Path) -> None:
 
 def test_file_that_cannot_be_replaced_leaves_no_other(dest_dir: Path) -> None:
     (dest_dir / 'BR.gif').mkdir()
-    with pytest.raises(OSError, match=r'elsewhere/BR\.gif'):
+    with pytest.raises(OSError, match=r'elsewhere.BR\.gif'):
         flags.save_flag(GIF, 'BR.gif')
     assert [path.name for path in dest_dir.iterdir()] == ['BR.gif']
+
+
+def test_occupied_folder_is_told_in_one_line(run_script: RunScript, fast_server: Server) -> None:
+    Path('downloaded').touch()
+    run = run_script('flags.py', '-s', fast_server.url)
+    assert run.returncode == 1
+    assert one_line('flags.py', run.stderr)
+    assert fast_server.requests() == []
+
+
+def test_plain_file_server_will_do(run_script: RunScript, file_server: str) -> None:
+    run = run_script('flags.py', '-s', file_server)
+    assert (run.returncode, run.stderr) == (0, '')
+    assert len(flag_files()) == 20
+
+
+def test_only_labels_and_base_urls_are_accepted(run_script: RunScript) -> None:
+    run = run_script('flags.py', '-s', 'NOWHERE')
+    assert run.returncode == 2
+    assert 'neither one of DELAY, ERROR, LOCAL, REMOTE, nor a URL' in run.stderr
+    assert not Path('downloaded').exists()
+
+
+def test_no_download_is_started_after_a_failure(
+    run_script: RunScript, start_server: StartServer
+) -> None:
+    server = start_server('--error-rate', 1, '--max-delay', 0)
+    run_script('flags.py', '-s', server.url)
+    assert len(server.first_requests(1)) == 1

@@ -7,15 +7,17 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from conftest import ROOT, RunScript
+from conftest import PATIENCE, RunScript, Server, StartScript, project_copy
+from endings import counts
 from hypothesis import given
 from hypothesis import strategies as st
+from promises import ALL_CC, one_line
+from raw_server import misbehaving
 
 import flags2_common
 from flags import POP20_CC
 from flags2_common import DownloadStatus, expand_cc_args
 
-ALL_CC = (ROOT / 'country_codes.txt').read_text().split()
 NO_LIMIT = 10**6
 
 letters = st.sampled_from(string.ascii_letters)
@@ -68,33 +70,100 @@ def test_anything_but_one_or_two_letters_is_refused(args: list[str], wrong: str)
         expand_cc_args(False, False, [*args, wrong], NO_LIMIT)
 
 
-@pytest.mark.parametrize(
-    'args',
-    [
-        ['-m', '0'],
-        ['-m', 'x'],
-        ['-l', '-3'],
-        ['-s', 'NOWHERE'],
-        ['-s', 'ftp://x'],
-        ['-s', 'http://'],
-        ['-s', 'http://localhost:99999/flags'],
-        ['B1'],
-        ['BRA'],
-        [''],
-        ['é'],
-        ['ß'],
-        ['ŉ'],
-        ['ﬁ'],
-    ],
-)
-def test_bad_input_is_refused_before_anything_happens(
-    run_script: RunScript, args: list[str]
-) -> None:
-    run = run_script('flags2_sequential.py', *args)
+BAD_INPUT = [
+    ['-m', '0'],
+    ['-m', 'x'],
+    ['-l', '-3'],
+    ['-s', 'NOWHERE'],
+    ['-s', 'ftp://x'],
+    ['-s', 'http://'],
+    ['-s', 'http://localhost:99999/flags'],
+    ['-a', 'br'],
+    ['-e', 'br'],
+    *[[text] for text in ['B1', 'BRA', '', 'é', 'ß', 'ŉ', 'ﬁ']],
+]
+
+
+@pytest.mark.parametrize('args', BAD_INPUT, ids=' '.join)
+def test_bad_input_is_refused(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match='2'):
+        flags2_common.process_args(1, args)
+    usage, *_, error = capsys.readouterr().err.splitlines()
+    assert usage.startswith('usage: ')
+    assert ': error: ' in error
+
+
+def test_bad_input_is_refused_before_anything_happens(run_script: RunScript) -> None:
+    run = run_script('flags2_sequential.py', '-a', 'br')
     assert (run.returncode, run.stdout) == (2, '')
-    assert run.stderr.startswith('usage: flags2_sequential.py')
-    assert run.stderr.splitlines()[-1].startswith('flags2_sequential.py: error: ')
+    assert run.stderr.endswith('error: codes do not go together with -a or -e\n')
     assert not Path('downloaded').exists()
+
+
+@pytest.mark.parametrize('content', [None, b'', b'\n'], ids=['missing', 'empty', 'blank'])
+def test_list_of_codes_that_is_of_no_use_is_named(
+    content: bytes | None, start_script: StartScript
+) -> None:
+    folder = project_copy()
+    codes = folder / 'country_codes.txt'
+    codes.unlink() if content is None else codes.write_bytes(content)
+    process = start_script('flags2_sequential.py', '-a', folder=folder)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stdout) == (1, '')
+    assert one_line('flags2_sequential.py', stderr)
+    assert str(codes) in stderr
+
+
+def test_list_of_codes_may_begin_with_a_byte_order_mark(
+    start_script: StartScript, fast_server: Server
+) -> None:
+    folder = project_copy()
+    (folder / 'country_codes.txt').write_text('AD\nAE\n', 'utf-8-sig')
+    process = start_script('flags2_sequential.py', '-a', '-s', fast_server.url, folder=folder)
+    assert '\nSearching for 2 flags: AD, AE\n' in process.communicate(timeout=PATIENCE)[0]
+
+
+SITE_OF_THE_BOOK = [
+    'https://www.fluentpython.com/data/flags',
+    'http://www.fluentpython.com/data/flags',
+    'https://fluentpython.com/data/flags',
+    'HTTPS://WWW.FluentPython.COM:443/data/flags',
+    'https://www.fluentpython.com./data/flags',
+]
+
+
+@pytest.mark.parametrize('url', SITE_OF_THE_BOOK)
+def test_at_most_30_requests_at_a_time_to_the_site_of_the_book(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert flags2_common.limit_requests(100, url) == 30
+    assert capsys.readouterr().err.endswith(
+        'no more than 30 requests at a time, as that site is public\n'
+    )
+    assert flags2_common.limit_requests(30, url) == 30
+    assert capsys.readouterr().err == ''
+
+
+def test_limit_for_the_site_of_the_book_holds_for_no_other() -> None:
+    assert flags2_common.limit_requests(100, 'http://notfluentpython.com/flags') == 100
+
+
+def test_limit_for_the_site_of_the_book_is_kept(run_script: RunScript) -> None:
+    """Have a proxy that refuses stand between this test and that site."""
+    with misbehaving('refuses') as proxy:
+        run = run_script(
+            'flags2_threadpool.py', '-al', 40, '-m', 40, '-s', 'REMOTE', https_proxy=proxy.url
+        )
+    assert '\n30 concurrent connections will be used.\n' in run.stdout
+    assert counts(run.stdout) == {'downloaded': 0, 'error': 40}
+
+
+def test_occupied_folder_is_told_in_one_line(run_script: RunScript, fast_server: Server) -> None:
+    Path('downloaded').write_text('mine', 'utf-8')
+    run = run_script('flags2_sequential.py', '-s', fast_server.url)
+    assert (run.returncode, run.stdout) == (1, '')
+    assert run.stderr == 'flags2_sequential.py: File exists: downloaded\n'
+    assert Path('downloaded').read_text('utf-8') == 'mine'
 
 
 HELP = [

@@ -1,21 +1,23 @@
 """The script with a pool of processes, however these are started."""
 
-import os
-import random
-import signal
-import time
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from conftest import PATIENCE, Server, StartScript, flag_files, running_here, wait_until
+from conftest import PATIENCE, Server, StartScript, flag_files
 from cpu_tools import METHODS
+from promises import FlagsPromises, one_line
 from raw_server import misbehaving
 
 from flags import POP20_CC
 
 SCRIPT = 'flags_processpool.py'
-WORKERS = min(ProcessPoolExecutor()._max_workers, len(POP20_CC))  # type: ignore[attr-defined]
-INTERRUPTED = f'{SCRIPT}: interrupted\n'
+
+
+class TestPromises(FlagsPromises):
+    """What all scripts of the series promise."""
+
+    script = SCRIPT
+    connections = ProcessPoolExecutor()._max_workers  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize('method', METHODS)
@@ -29,44 +31,13 @@ def test_choice_of_server_reaches_processes_started_in_any_way(
     assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]
 
 
-def test_failure_passes_from_spawned_processes(start_script: StartScript) -> None:
+@pytest.mark.parametrize('method', METHODS)
+def test_failure_passes_from_processes_started_in_any_way(
+    method: str, start_script: StartScript
+) -> None:
     with misbehaving('answers 500') as server:
-        script = start_script(SCRIPT, '-s', server.url, method='spawn')
-        stderr = script.communicate(timeout=PATIENCE)[1]
+        script = start_script(SCRIPT, '-s', server.url, method=method)
+        _, stderr = script.communicate(timeout=PATIENCE)
     assert script.returncode == 1
     assert stderr.startswith(f'{SCRIPT}: HTTP error 500 - Internal Server Error: {server.url}')
-    assert stderr.count('\n') == 1
-
-
-@pytest.mark.parametrize('method', METHODS)
-def test_ctrl_c_ends_processes_started_in_any_way(method: str, start_script: StartScript) -> None:
-    with misbehaving('never answers') as server:
-        script = start_script(SCRIPT, '-s', server.url, method=method)
-        wait_until(lambda: len(server.connections) == WORKERS, PATIENCE)
-        os.killpg(script.pid, signal.SIGINT)
-        stderr = script.communicate(timeout=PATIENCE)[1]
-    assert (script.returncode, stderr) == (130, INTERRUPTED)
-    wait_until(lambda: running_here() == {})
-
-
-@pytest.mark.parametrize('method', METHODS)
-def test_ctrl_c_while_processes_start_is_told_in_one_line(
-    method: str, start_script: StartScript, rng: random.Random
-) -> None:
-    with misbehaving('never answers') as server:
-        script = start_script(SCRIPT, '-s', server.url, method=method)
-        wait_until(lambda: len(running_here()) > 1, PATIENCE)
-        time.sleep(rng.uniform(0, 0.3))
-        os.killpg(script.pid, signal.SIGINT)
-        stderr = script.communicate(timeout=PATIENCE)[1]
-    assert (script.returncode, stderr) == (130, INTERRUPTED)
-    wait_until(lambda: running_here() == {})
-
-
-@pytest.mark.parametrize('method', METHODS)
-def test_processes_do_not_outlive_the_script(method: str, start_script: StartScript) -> None:
-    with misbehaving('never answers') as server:
-        script = start_script(SCRIPT, '-s', server.url, method=method)
-        wait_until(lambda: len(server.connections) == WORKERS, PATIENCE)
-        script.kill()
-        wait_until(lambda: running_here() == {})
+    assert one_line(SCRIPT, stderr)

@@ -6,12 +6,23 @@ from pathlib import Path
 
 import pytest
 from conftest import PATIENCE, command, serving, started
+from promises import FlagsPromises
 
 from comparing.runs import Request, read_log
+from flags import POP20_CC
 
 FUTURE = r'<Future at 0x[0-9a-f]+ state='
 
 Run = tuple[str, list[Request]]
+
+
+class TestPromises(FlagsPromises):
+    """What all scripts of the series promise."""
+
+    script = 'flags_threadpool_futures.py'
+    codes = sorted(POP20_CC[:5])
+    connections = 3
+    output = r'(?:[A-Z]{2} |Scheduled for .*\n|<Future .*\n)+\n5 downloads in \d+\.\d\ds\n'
 
 
 @pytest.fixture(scope='module')

@@ -1,0 +1,295 @@
+"""What the scripts of a series promise: classes of tests that the file of each script inherits.
+
+So `pytest tests/test_flags.py` runs all that flags.py promises, and a new variant gets its tests
+by a class of three lines:
+
+    class TestPromises(FlagsPromises):
+        script = 'flags_threadpool.py'
+        connections = 12
+"""
+
+import os
+import re
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    Script,
+    Server,
+    StartScript,
+    StartServer,
+    altered_copy,
+    command,
+    flag_files,
+    flag_url,
+    needs_posix,
+    serving,
+    shown_on_terminal,
+    started,
+)
+from endings import complaints, counts
+from raw_server import by_code, misbehaving, raw_server
+
+from comparing.runs import most_in_flight, read_log
+from flags import POP20_CC
+
+ALL_CC = (ROOT / 'country_codes.txt').read_text('ascii').split()
+
+
+class Downloaded(NamedTuple):
+    """What has become of a run: its output, the files in its folder, the requests it made."""
+
+    run: Script
+    files: dict[str, bytes]
+    requests: list[dict[str, Any]]
+
+
+def run_in(folder: Path, script: str, *args: object, server: list[object]) -> Downloaded:
+    """Run a script in a folder, on a server with these options."""
+    with serving(folder / 'log', *server) as running:
+        words = command(script, *args, '-s', running.url)
+        with started(words, cwd=folder) as process:
+            stdout, stderr = process.communicate(timeout=PATIENCE)
+        files = {path.name: path.read_bytes() for path in folder.glob('downloaded/*')}
+        done = Script(words, process.returncode, stdout, stderr)
+        return Downloaded(done, files, running.requests())
+
+
+def served(codes: list[str]) -> dict[str, bytes]:
+    """Return the files that have to be there once the flags for codes are downloaded."""
+    return {f'{cc}.gif': (ROOT / flag_url('flags', cc)).read_bytes() for cc in codes}
+
+
+def one_line(script: str, stderr: str) -> bool:
+    """Tell whether a script has printed one line on stderr, with its name."""
+    return stderr.startswith(f'{script}: ') and stderr.count('\n') == 1
+
+
+class FlagsPromises:
+    """The flags series: the 20 flags, or some of them, and one line for a failure."""
+
+    script: str
+    codes = sorted(POP20_CC)
+    connections = len(POP20_CC)  # at most, as a worker keeps its own
+    output = r'(?:[A-Z]{2} ){20}\n20 downloads in \d+\.\d\ds\n'
+
+    @pytest.fixture(scope='class')
+    @classmethod
+    def equal_delays(cls, tmp_path_factory: pytest.TempPathFactory) -> Downloaded:
+        """Run the script on a server that makes workers print at the same time."""
+        delays: list[object] = ['--min-delay', 0.05, '--max-delay', 0.05]
+        return run_in(tmp_path_factory.mktemp('run'), cls.script, server=delays)
+
+    def test_files_are_what_is_served(self, equal_delays: Downloaded) -> None:
+        assert equal_delays.files == served(self.codes)
+        assert (equal_delays.run.returncode, equal_delays.run.stderr) == (0, '')
+
+    def test_codes_are_printed_whole_and_the_time_below_them(
+        self, equal_delays: Downloaded
+    ) -> None:
+        stdout = equal_delays.run.stdout
+        assert re.fullmatch(self.output, stdout)
+        shown = re.sub(r'Scheduled.*|<.*', '', stdout)  # which futures are about
+        assert sorted(re.findall(r'\b[A-Z]{2}\b', shown)) == self.codes
+
+    def test_no_more_connections_than_workers(self, equal_delays: Downloaded) -> None:
+        ports = {request['client_port'] for request in equal_delays.requests}
+        assert len(ports) <= self.connections
+
+    def test_code_is_printed_as_soon_as_its_flag_is_saved(
+        self, start_script: StartScript, start_server: StartServer
+    ) -> None:
+        server = start_server('--min-delay', 0.1, '--max-delay', 0.6)
+        process = start_script(self.script, '-s', server.url)
+        assert process.stdout
+        output = ''
+        while not (found := re.search(r'^([A-Z]{2}) ', output, re.M)):
+            character = process.stdout.read(1)
+            assert character, 'the script has ended'
+            output += character
+        assert f'{found[1]}.gif' in flag_files()
+        assert len(server.requests()) < len(self.codes)
+
+    def test_failure_is_told_in_one_line_and_leaves_no_file(self, run_script: RunScript) -> None:
+        with misbehaving('ends half-way') as server:
+            run = run_script(self.script, '-s', server.url)
+        assert run.returncode == 1
+        assert one_line(self.script, run.stderr)
+        assert 'peer closed connection' in run.stderr
+        assert server.url in run.stderr
+        assert flag_files() == []
+
+    def test_failure_shows_its_traceback_in_development_mode(self) -> None:
+        with misbehaving('answers 500') as server:
+            words = [sys.executable, '-X', 'dev', str(ROOT / self.script), '-s', server.url]
+            with started(words) as process:
+                _, stderr = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1
+        assert 'Traceback (most recent call last)' in stderr
+        assert 'httpx.HTTPStatusError' in stderr
+
+    def test_flag_that_cannot_be_saved_is_told_in_one_line(
+        self, run_script: RunScript, fast_server: Server
+    ) -> None:
+        for cc in self.codes:
+            Path(f'downloaded/{cc}.gif').mkdir(parents=True)
+        run = run_script(self.script, '-s', fast_server.url)
+        assert run.returncode == 1
+        assert one_line(self.script, run.stderr)
+        assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
+        assert flag_files() == [f'{cc}.gif' for cc in self.codes]
+
+
+# What a server does that is asked for a code, and what is told of that code
+FAILURES = {
+    'AE': ('accepts and closes', r'error: (Connection reset by peer|Server discon.*) \(.*Error\)'),
+    'BR': ('redirects for ever', r'error: Exceeded maximum .*redirects.* \(TooManyRedirects\)'),
+    'CN': ('resets mid-body', r'error: Connection reset by peer \(ReadError\)'),
+    'DE': ('ends half-way', r'error: peer closed .*received \d+ bytes, expected \d+\) \(.*Error\)'),
+    'EG': ('sends garbage', r'error: illegal status line: .*\\xff.* \(RemoteProtocolError\)'),
+    'FR': ('redirects to no host', r'error: .*(label empty|Name or service|resolution).*'),
+    'GB': ('redirects once', 'OK'),
+    'HU': ('answers 500', 'error: HTTP error 500 - Internal Server Error'),
+    'ID': ('answers 404', r'not found: http://127\.0\.0\.1:\d+/flags/id/id\.gif'),
+    'JP': ('sends a page', r'error: not a GIF \(text/html\) \(DecodingError\)'),
+    'KE': ('sends a red phrase', r'error: HTTP error 418 - \\x1b\[31mred'),
+}
+
+
+class Flags2Promises:
+    """The flags2 series: a report of how each download has ended, and a bar or a line for each."""
+
+    script: str
+    downloads_in: str  # the script with download_one
+    workers = 4  # of those that -m 4 asks for
+
+    @pytest.fixture(scope='class')
+    @classmethod
+    def all_at_once(cls, tmp_path_factory: pytest.TempPathFactory) -> Downloaded:
+        """Run the script with many workers, which tell of each flag."""
+        folder = tmp_path_factory.mktemp('run')
+        return run_in(folder, cls.script, '-av', '-m', 100, server=['--max-delay', 0])
+
+    def test_report_is_that_of_the_book(self, run_script: RunScript, fast_server: Server) -> None:
+        run = run_script(self.script, '-s', fast_server.url)
+        used = '1 concurrent connection' if self.workers == 1 else '20 concurrent connections'
+        assert re.sub(r':\d+/', ':PORT/', re.sub(r'\d+\.\d\ds', 'TIME', run.stdout)) == (
+            f'URL site: {re.sub(r":[0-9]+/", ":PORT/", fast_server.url)}\n'
+            'Searching for 20 flags: from BD to VN\n'
+            f'{used} will be used.\n'
+            '--------------------\n'
+            '20 flags downloaded.\n'
+            'Elapsed time: TIME\n'
+        )
+        assert (run.returncode, complaints(run.stderr)) == (0, [])
+
+    def test_files_are_what_is_served(self, all_at_once: Downloaded) -> None:
+        assert all_at_once.files == served(ALL_CC)
+
+    def test_verbose_prints_whole_lines_and_no_bar(self, all_at_once: Downloaded) -> None:
+        lines = all_at_once.run.stdout.splitlines()
+        told = lines[3 : lines.index('-' * 20)]
+        assert sorted(told) == [f'{cc} OK' for cc in ALL_CC]
+        assert all_at_once.run.stderr == ''
+
+    def test_codes_without_a_flag_are_not_found(
+        self, run_script: RunScript, fast_server: Server
+    ) -> None:
+        run = run_script(self.script, '-s', fast_server.url, *'abc')
+        assert 'Searching for 78 flags: from AA to CZ\n' in run.stdout
+        assert '\n43 flags downloaded.\n35 not found.\nElapsed time: ' in run.stdout
+        assert run.returncode == 0
+
+    def test_outcomes_and_their_tally_are_what_the_server_has_sent(
+        self, run_script: RunScript, start_server: StartServer
+    ) -> None:
+        server = start_server('--error-rate', 0.25, '--max-delay', 0)
+        run = run_script(self.script, '-v', '-s', server.url, '-al', 100, '-m', 100)
+        sent = {
+            request['path'][-6:-4].upper(): request['status']
+            for request in server.first_requests(100)
+        }
+        told = re.findall(r'^([A-Z]{2}) (OK|error: HTTP error 418)', run.stdout, re.M)
+        assert {code: 200 if text == 'OK' else 418 for code, text in told} == sent
+        tally = {'downloaded': list(sent.values()).count(200)}
+        assert counts(run.stdout) == tally | {'error': list(sent.values()).count(418)}
+        assert (len(sent), run.returncode) == (100, 1)
+
+    def test_no_more_requests_at_once_than_asked_for_each_worker_on_one_connection(
+        self, run_script: RunScript, start_server: StartServer
+    ) -> None:
+        server = start_server('--min-delay', 0.1, '--max-delay', 0.2)
+        run_script(self.script, '-s', server.url, '-al', 16, '-m', 4)
+        ports = {request['client_port'] for request in server.first_requests(16)}
+        assert most_in_flight(read_log(server.log, 0)) == len(ports) == self.workers
+
+    def test_each_kind_of_failure_is_told_with_its_code(self, run_script: RunScript) -> None:
+        """Downloads after an error are not errors, also where one worker sees several."""
+        behaviors = {cc: behavior for cc, (behavior, _) in FAILURES.items()}
+        with raw_server(partial(by_code, behaviors)) as server:
+            run = run_script(self.script, '-v', '-m', 2, '-s', server.url, *FAILURES)
+        lines = run.stdout.splitlines()
+        told = dict(line.split(' ', 1) for line in lines[3 : lines.index('-' * 20)])
+        wrong = {cc: told[cc] for cc in FAILURES if not re.fullmatch(FAILURES[cc][1], told[cc])}
+        assert wrong == {}
+        assert counts(run.stdout) == {'downloaded': 1, 'found': 1, 'error': 9}
+        assert (run.returncode, run.stderr) == (1, '')
+        assert flag_files() == ['GB.gif']
+
+    def test_first_error_is_told_once_below_the_bar(self, start_server: StartServer) -> None:
+        server = start_server('--max-delay', 0, '--error-rate', 1)
+        args = command(self.script, '-s', server.url)
+        run = subprocess.run(args, capture_output=True, timeout=PATIENCE)  # with its \r
+        stderr = run.stderr.decode().replace(os.linesep, '\n')
+        told = rf"{self.script}: [A-Z]{{2}}: HTTP error 418 - I'm a Teapot"
+        assert re.search(rf'20/20 [^\r\n]*\n{told}\n\Z', stderr)
+        assert stderr.count('HTTP error') == 1
+
+    def test_flag_that_cannot_be_saved_is_an_error_of_that_flag(
+        self, run_script: RunScript, fast_server: Server
+    ) -> None:
+        Path('downloaded/ID.gif').mkdir(parents=True)
+        run = run_script(self.script, '-s', fast_server.url)
+        (complaint,) = complaints(run.stderr)
+        assert complaint.startswith(f'{self.script}: ID: Is a directory: ')
+        assert counts(run.stdout) == {'downloaded': 19, 'error': 1}
+        assert run.returncode == 1
+
+    @needs_posix
+    def test_bar_counts_from_the_first_download_to_the_last(
+        self, start_server: StartServer
+    ) -> None:
+        server = start_server('--min-delay', 0.1, '--max-delay', 0.4)
+        total = 8 if self.workers == 1 else 100
+        args = command(self.script, '-al', total, '-m', 50, '-s', server.url)
+        bar = shown_on_terminal(args, 'stderr', 80)
+        done = [int(count) for count in re.findall(r' (\d+)/\d+ \[', bar)]
+        assert done == sorted(done)
+        assert (done[0], done[-1]) == (0, total)
+        assert 0 < done[1] < total / 2
+        assert re.search(r'\d\d:\d\d<\d\d:\d\d, +[\d.]+it/s\]', bar)
+        assert bar.endswith('\n')
+
+    def test_variable_of_tqdm_silences_the_bar(
+        self, run_script: RunScript, fast_server: Server
+    ) -> None:
+        run = run_script(self.script, 'br', '-s', fast_server.url, TQDM_DISABLE='1')
+        assert (run.returncode, run.stderr) == (0, '')
+
+    def test_typo_of_a_reader_shows_its_traceback(self, fast_server: Server) -> None:
+        folder = altered_copy(self.downloads_in, 'image = ', 'image = typo + ')
+        args = command(self.script, '-s', fast_server.url, folder=folder)
+        run = subprocess.run(
+            args, env=os.environ, capture_output=True, encoding='utf-8', timeout=PATIENCE
+        )
+        assert run.returncode == 1
+        assert "NameError: name 'typo' is not defined" in run.stderr.splitlines()[-1]
+        assert 'error' not in counts(run.stdout)
+        assert 'never retrieved' not in run.stderr

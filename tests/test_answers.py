@@ -1,0 +1,269 @@
+"""What servers may answer, and what the clients for threads and for coroutines make of it."""
+
+import asyncio
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+import pytest
+from conftest import PATIENCE, RunScript, Server, command, flag_url, started
+from endings import complaints, counts
+from raw_server import (
+    GIF,
+    HALF,
+    KEPT,
+    answer,
+    converse,
+    misbehaving,
+    raw_server,
+    response,
+)
+
+from support import clients
+from support.console import reason
+
+MEMORY = 100_000_000  # bytes: twice as much as a script takes
+
+Get = Callable[..., httpx.Response]
+
+
+def get_in_thread(url: str, **options: object) -> httpx.Response:
+    """Do what the scripts with threads do."""
+    return clients.get(url, follow_redirects=True, **options).raise_for_status()
+
+
+def get_in_coroutine(url: str, **options: object) -> httpx.Response:
+    """Do what the scripts with coroutines do."""
+
+    async def get() -> httpx.Response:
+        async with clients.AsyncClient() as client:
+            return await client.get(url, follow_redirects=True, **options)
+
+    return asyncio.run(get()).raise_for_status()
+
+
+GETS = [get_in_thread, get_in_coroutine]
+
+
+@pytest.fixture(params=GETS, ids=['thread', 'coroutine'])
+def get(request: pytest.FixtureRequest) -> Get:
+    """Run a test with either client."""
+    function: Get = request.param
+    return function
+
+
+BELIEVED = {
+    'a GIF': response('200 OK', GIF),
+    'a GIF of another type': response('200 OK', GIF, 'Content-Type: text/plain'),
+    'a GIF that ends with the connection': response('200 OK', GIF, length=-1),
+    'UTF-8 for an encoding': response('200 OK', GIF, 'Content-Encoding: UTF-8'),
+    'Identity for an encoding': response('200 OK', GIF, 'Content-Encoding: Identity'),
+    'none for an encoding': response('200 OK', GIF, 'Content-Encoding: none'),
+    'an empty encoding': response('200 OK', GIF, 'Content-Encoding:'),
+}
+
+
+@pytest.mark.parametrize('reply', BELIEVED.values(), ids=BELIEVED)
+def test_flag_is_believed_that_comes_as(reply: bytes, get: Get) -> None:
+    with raw_server(partial(answer, reply)) as server:
+        assert get(flag_url(server.url, 'BR')).content == GIF
+
+
+NO_FLAGS = {
+    'a page': (response('200 OK', b'<p>', 'Content-Type: text/html; x'), 'not a GIF (text/html)'),
+    'JSON': (response('200 OK', b'{}', 'Content-Type: text/json'), 'not a GIF (text/json)'),
+    'a page of no type': (response('200 OK', b'<p>'), 'not a GIF (no type)'),
+    'no content': (response('200 OK'), 'not a GIF (empty)'),
+    '202': (response('202 Accepted', GIF), 'not a GIF (202 Accepted)'),
+    '204': (response('204 No Content', length=-1), 'not a GIF (204 No Content)'),
+    '206': (response('206 Partial Content', GIF), 'not a GIF (206 Partial Content)'),
+    'half a GIF': (response('200 OK', GIF[:HALF], length=-1), 'not a GIF (cut short)'),
+    'a packed GIF': (response('200 OK', GIF, 'Content-Encoding: GZip'), 'unasked encoding gzip'),
+    'one packed twice': (
+        response('200 OK', GIF, 'Content-Encoding: identity, br', 'Content-Encoding: deflate'),
+        'unasked encoding br, deflate',
+    ),
+    'a control character': (
+        response('200 OK', b'<p>', 'Content-Type: \x1b[31m'),
+        r'not a GIF (\x1b[31m)',
+    ),
+}
+
+
+@pytest.mark.parametrize(('reply', 'told'), NO_FLAGS.values(), ids=NO_FLAGS)
+def test_success_is_an_error_if_it_is(reply: bytes, told: str, get: Get) -> None:
+    with raw_server(partial(answer, reply)) as server:
+        with pytest.raises(httpx.RequestError) as raised:
+            get(flag_url(server.url, 'BR'))
+        assert reason(raised.value) == f'{told} (DecodingError)'
+
+
+@pytest.mark.parametrize('script', ['flags.py', 'flags2_threadpool.py'])
+def test_page_instead_of_a_flag_leaves_what_was_saved_before(
+    script: str, run_script: RunScript
+) -> None:
+    Path('downloaded').mkdir()
+    Path('downloaded/BD.gif').write_bytes(GIF)
+    with misbehaving('sends a page') as server:
+        run = run_script(script, '-s', server.url)
+    assert run.returncode == 1
+    assert 'not a GIF (text/html) (DecodingError)' in complaints(run.stderr)[-1]
+    assert Path('downloaded/BD.gif').read_bytes() == GIF
+    if 'flags2' in script:
+        assert counts(run.stdout) == {'downloaded': 0, 'error': 20}
+
+
+PACKED = 'Content-Encoding: gzip'
+
+
+def test_packed_page_of_what_is_not_found_does_not_matter(get: Get) -> None:
+    reply = response('404 Not Found', b'\x1f\x8b', PACKED)
+    with (
+        raw_server(partial(answer, reply)) as server,
+        pytest.raises(httpx.HTTPStatusError, match='404'),
+    ):
+        get(flag_url(server.url, 'ZZ'))
+
+
+def test_packed_page_of_a_redirect_does_not_matter(get: Get, fast_server: Server) -> None:
+    target = f'Location: {flag_url(fast_server.url, "BR")}'
+    with raw_server(partial(answer, response('302 Found', b'\x1f\x8b', PACKED, target))) as server:
+        assert get(flag_url(server.url, 'BR')).content == GIF
+
+
+def test_page_after_a_redirect_is_no_flag(get: Get, fast_server: Server) -> None:
+    """As where a network wants its users to log in."""
+    target = f'Location: {fast_server.url.removesuffix("/flags")}/'
+    with (
+        raw_server(partial(answer, response('302 Found', b'', target))) as server,
+        pytest.raises(httpx.DecodingError, match=r'not a GIF \(text/html\)'),
+    ):
+        get(flag_url(server.url, 'BR'))
+
+
+NOWHERE = {
+    'http://xn--/': 'Malformed A-label',
+    'http://localhost:99999/': '(TransportError|OverflowError|refused|servname)',
+    'mailto:x': 'path must be empty',
+    'data:,x': 'path must be empty',
+    'http://\x1b[31mhost/': r"non-printable ASCII character in URL, '\\x1b' at",
+    'ftp://localhost/': 'unsupported protocol',
+}
+
+
+@pytest.mark.parametrize(('location', 'told'), NOWHERE.items())
+def test_redirect_to_nowhere_is_an_error_of_that_flag(location: str, told: str, get: Get) -> None:
+    reply = response('302 Found', b'', f'Location: {location}')
+    with raw_server(partial(answer, reply)) as server:
+        with pytest.raises(httpx.RequestError) as raised:
+            get(flag_url(server.url, 'BR'))
+        assert re.search(told, reason(raised.value))
+        assert raised.value.request.url == flag_url(server.url, 'BR')
+
+
+def test_redirect_is_followed_and_connections_are_kept(get: Get) -> None:
+    """Have both the redirect and the flag come on one connection."""
+    asked: list[str] = []
+    moved = response('302 Found', b'', 'Location: /moved.gif', kept=True)
+    with raw_server(partial(converse, [moved, KEPT], asked)) as server:
+        assert get(flag_url(server.url, 'BR')).content == GIF
+    assert asked == ['/flags/br/br.gif', '/moved.gif']
+
+
+@pytest.mark.parametrize('script', ['flags2_threadpool.py', 'flags2_asyncio.py'])
+@pytest.mark.parametrize(
+    ('replies', 'pause'),
+    [([KEPT], 0.001), ([KEPT], 0), ([KEPT, b''], 0), ([KEPT, b'HTTP/1.1 2'], 0)],
+    ids=['soon', 'at once', 'at the next request', 'in a response'],
+)
+def test_request_is_repeated_if_a_kept_connection_is_closed(
+    replies: list[bytes], pause: float, script: str, run_script: RunScript
+) -> None:
+    asked: list[str] = []
+    with raw_server(partial(converse, replies, asked, pause=pause)) as server:
+        run = run_script(script, '-a', '-m', 5, '-s', server.url)
+    assert (run.returncode, complaints(run.stderr)) == (0, [])
+    assert counts(run.stdout) == {'downloaded': 194}
+    assert len(set(asked)) == 194
+    assert max(asked.count(path) for path in asked) <= 2
+
+
+def test_request_is_repeated_but_once(get: Get) -> None:
+    asked: list[str] = []
+    with (
+        raw_server(partial(converse, [b''], asked)) as server,
+        pytest.raises(httpx.RequestError),
+    ):
+        get(flag_url(server.url, 'BR'))
+    assert len(asked) == 2
+
+
+OVERDUE = ['never answers', 'drips headers', 'drips body']
+
+
+def test_overdue_response_is_an_error() -> None:
+    """Wait for all at the same time, as each takes as long as a response may."""
+
+    def wait(behavior: str, get: Get) -> tuple[str, int]:
+        with misbehaving(behavior) as server:
+            try:
+                get(flag_url(server.url, 'BR'), timeout=6.1)
+            except httpx.RequestError as exc:
+                return reason(exc), len(server.connections)
+        return 'no error', 0
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(6) as executor:
+        told = list(executor.map(wait, *zip(*product(OVERDUE, GETS), strict=True)))
+    assert told == [('timed out (ReadTimeout)', 1)] * 6
+    assert time.monotonic() - start > 6
+
+
+@pytest.mark.parametrize('script', ['flags2_sequential.py', 'flags2_asyncio.py'])
+@pytest.mark.parametrize(
+    ('behavior', 'told'),
+    [
+        ('sends without end', 'more than 10,000,000 bytes (DecodingError)'),
+        ('sends a bomb', 'unasked encoding gzip (DecodingError)'),
+    ],
+)
+def test_no_memory_is_taken_for_a_server_that(behavior: str, told: str, script: str) -> None:
+    with (
+        misbehaving(behavior) as server,
+        started(command(script, '-s', server.url, 'br')) as process,
+    ):
+        peak = peak_memory(process)
+        stdout, stderr = process.communicate()
+    assert complaints(stderr) == [f'{script}: BR: {told}']
+    assert counts(stdout) == {'downloaded': 0, 'error': 1}
+    assert peak < MEMORY
+
+
+def peak_memory(process: subprocess.Popen[str]) -> int:
+    """Wait for a process that prints little; return how much memory it has taken."""
+    peak = 0
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        peak = max(peak, psutil.Process(process.pid).memory_info().rss)
+        time.sleep(0.01)
+    return peak
+
+
+def test_control_characters_do_not_reach_the_terminal(run_script: RunScript) -> None:
+    with misbehaving('sends a red phrase') as server:
+        run = run_script('flags_asyncio.py', '-s', server.url)
+    assert r'HTTP error 418 - \x1b[31mred' in run.stderr
+    assert '\x1b' not in run.stdout + run.stderr
+
+
+def test_676_requests_of_one_thread_take_one_connection(fast_server: Server) -> None:
+    for _ in range(676):
+        clients.get(flag_url(fast_server.url, 'BR'))
+    assert len({request['client_port'] for request in fast_server.first_requests(676)}) == 1

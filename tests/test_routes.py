@@ -1,0 +1,236 @@
+"""Which way requests go: proxies, certificates, and redirects from near to far and back."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+from conftest import ROOT, RunScript, Server, StartServer, flag_files
+from endings import complaints, counts
+from promises import one_line
+from raw_server import FLAG, Handler, misbehaving, raw_server, request_path, response
+
+from support.servers import is_this_machine
+
+each_client = pytest.mark.parametrize('script', ['flags2_threadpool.py', 'flags2_asyncio.py'])
+each_of_flags = pytest.mark.parametrize('script', ['flags.py', 'flags_asyncio.py'])
+
+THIS_MACHINE = (
+    '127.0.0.1 127.5.5.5 127.1 2130706433 ::1 0:0::1 ::ffff:127.0.0.1 0.0.0.0 :: '
+    'localhost localhost. LocalHost flags.localhost'
+)
+OTHERS = (
+    '127 128.0.0.1 127.0.0.1.example.com localhost.example.com nolocalhost ::2 example.com .. \x00'
+)
+
+
+def test_names_and_addresses_of_this_machine_are_known() -> None:
+    assert [host for host in THIS_MACHINE.split(' ') if not is_this_machine(host)] == []
+    assert [host for host in ['', *OTHERS.split(' ')] if is_this_machine(host)] == []
+
+
+HOSTS = ['127.0.0.1', '127.5.5.5', '[::1]', '[0:0::1]', 'localhost', '0.0.0.0', '[::]']
+
+
+@pytest.mark.parametrize('host', HOSTS)
+def test_nothing_on_this_machine_is_asked_of_a_proxy(
+    host: str, start_server: StartServer, run_script: RunScript
+) -> None:
+    try:
+        ((family, *_, address), *_) = socket.getaddrinfo(host.strip('[]'), 0)
+        with socket.socket(family) as sock:
+            sock.bind(address)
+    except OSError:
+        pytest.skip(f'{host} is not an address of this machine')
+    server = start_server('--max-delay', 0, '--bind', str(address[0]))
+    url = f'http://{host}:{server.url.split(":")[-1]}'
+    with misbehaving('refuses') as proxy:
+        environ = {'http_proxy': proxy.url, 'ALL_PROXY': 'socks5://localhost:1'}
+        run = run_script('flags2_sequential.py', 'br', '-s', url, **environ)
+    assert counts(run.stdout) == {'downloaded': 1}
+
+
+def asked_by(asked: list[str], reply: bytes) -> Handler:
+    """Return a handler that notes what is asked for, and always sends the same."""
+
+    def handle(conn: socket.socket) -> None:
+        if path := request_path(conn):
+            asked.append(path)
+            conn.sendall(reply)
+
+    return handle
+
+
+@each_client
+def test_redirect_from_this_machine_to_another_uses_the_proxy(
+    script: str, run_script: RunScript
+) -> None:
+    asked: list[str] = []
+    there = 'http://far.example/br.gif'
+    moved = response('302 Found', b'', f'Location: {there}')
+    with raw_server(asked_by(asked, FLAG)) as proxy, raw_server(asked_by([], moved)) as server:
+        run = run_script(script, 'br', '-s', server.url, http_proxy=proxy.url)
+    assert counts(run.stdout) == {'downloaded': 1}
+    assert asked == [there]
+
+
+@each_client
+def test_redirect_from_another_machine_to_this_one_does_not_use_the_proxy(
+    script: str, fast_server: Server, run_script: RunScript
+) -> None:
+    asked: list[str] = []
+    moved = response('302 Found', b'', f'Location: {fast_server.url}/br/br.gif')
+    with raw_server(asked_by(asked, moved)) as proxy:
+        run = run_script(script, 'br', '-s', 'http://far.example', http_proxy=proxy.url)
+    assert counts(run.stdout) == {'downloaded': 1}
+    assert asked == ['http://far.example/br/br.gif']
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing of it."""
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def https_url(tmp_path: Path) -> Iterator[str]:
+    """Serve the flags over TLS, with a certificate of an authority in authority.pem."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / 'authority.pem'))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert('localhost').configure_cert(context)
+    handler = partial(QuietHandler, directory=str(ROOT))
+    with ThreadingHTTPServer(('localhost', 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        yield f'https://localhost:{server.server_port}/flags'
+        server.shutdown()
+
+
+@each_of_flags
+def test_downloads_over_tls_from_a_known_authority(
+    script: str, https_url: str, run_script: RunScript
+) -> None:
+    run = run_script(script, '-s', https_url, SSL_CERT_FILE='authority.pem')
+    assert (run.returncode, run.stderr) == (0, '')
+    assert len(flag_files()) == 20
+
+
+@each_client
+def test_redirect_to_tls_on_this_machine_is_followed(
+    script: str, https_url: str, run_script: RunScript
+) -> None:
+    moved = response('302 Found', b'', f'Location: {https_url}/br/br.gif')
+    with raw_server(asked_by([], moved)) as server:
+        run = run_script(script, 'br', '-s', server.url, SSL_CERT_FILE='authority.pem')
+    assert counts(run.stdout) == {'downloaded': 1}
+
+
+@each_of_flags
+def test_unknown_authority_is_told_in_one_line(
+    script: str, https_url: str, run_script: RunScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # httpcore leaves a connection open if its handshake is cancelled
+    monkeypatch.setenv('PYTHONWARNINGS', 'ignore::ResourceWarning')
+    run = run_script(script, '-s', https_url)
+    assert run.returncode == 1
+    assert 'certificate verify failed' in run.stderr
+    assert one_line(script, run.stderr)
+
+
+@pytest.mark.parametrize(
+    ('script', 'file'), [('flags.py', 'missing.pem'), ('flags2_asyncio.py', 'empty.pem')]
+)
+def test_file_without_certificates_is_named(script: str, file: str, run_script: RunScript) -> None:
+    Path('empty.pem').touch()
+    run = run_script(script, '-s', 'REMOTE', SSL_CERT_FILE=file)
+    assert run.returncode == 1
+    assert one_line(script, run.stderr)
+    assert run.stderr.startswith(f'{script}: SSL_CERT_FILE: ')
+    assert run.stderr.endswith(f': {file}\n')
+
+
+def test_certificates_do_not_matter_to_http(fast_server: Server, run_script: RunScript) -> None:
+    run = run_script('flags.py', '-s', fast_server.url, SSL_CERT_FILE='missing.pem')
+    assert (run.returncode, run.stderr) == (0, '')
+
+
+@pytest.mark.parametrize('script', ['flags.py', 'flags2_asyncio.py'])
+def test_file_for_keys_that_cannot_be_written_is_named(script: str, run_script: RunScript) -> None:
+    Path('good.pem').write_bytes(trustme.CA().cert_pem.bytes())
+    run = run_script(script, '-s', 'REMOTE', SSLKEYLOGFILE='missing/keys', SSL_CERT_FILE='good.pem')
+    assert run.returncode == 1
+    assert run.stderr == f'{script}: SSLKEYLOGFILE: No such file or directory: missing/keys\n'
+
+
+@pytest.mark.parametrize(
+    ('variable', 'value', 'told'),
+    [
+        (
+            'https_proxy',
+            'gopher://x',
+            "https_proxy: Unknown scheme for proxy URL URL('gopher://x')",
+        ),
+        ('ALL_PROXY', 'socks5://x', 'all_proxy: Using SOCKS proxy, but '),
+    ],
+)
+def test_variable_of_a_proxy_that_cannot_be_used_is_named(
+    variable: str, value: str, told: str, run_script: RunScript
+) -> None:
+    run = run_script('flags2_sequential.py', '-s', 'REMOTE', **{variable: value})
+    assert run.returncode == 1
+    assert one_line('flags2_sequential.py', run.stderr)
+    assert run.stderr.startswith(f'flags2_sequential.py: {told}')
+
+
+@pytest.mark.parametrize('no_proxy', [':::9', 'http://[', 'far.example:x'])
+def test_nonsense_in_no_proxy_does_not_matter(no_proxy: str, run_script: RunScript) -> None:
+    asked: list[str] = []
+    with raw_server(asked_by(asked, FLAG)) as proxy:
+        environ = {'http_proxy': proxy.url, 'no_proxy': no_proxy}
+        run = run_script('flags2_sequential.py', 'br', '-s', 'http://far.example', **environ)
+    assert (run.returncode, complaints(run.stderr)) == (0, [])
+    assert len(asked) == 1
+
+
+def test_host_in_no_proxy_is_asked_directly(run_script: RunScript) -> None:
+    asked: list[str] = []
+    with raw_server(asked_by(asked, FLAG)) as proxy:
+        environ = {'http_proxy': proxy.url, 'no_proxy': 'invalid'}
+        run = run_script('flags2_sequential.py', 'br', '-s', 'http://far.invalid', **environ)
+    assert counts(run.stdout) == {'downloaded': 0, 'error': 1}
+    assert asked == []
+
+
+@each_client
+def test_proxy_with_a_port_that_is_too_large_makes_errors(
+    script: str, run_script: RunScript
+) -> None:
+    run = run_script(script, 'br', '-s', 'REMOTE', https_proxy='http://127.0.0.1:99999')
+    assert counts(run.stdout) == {'downloaded': 0, 'error': 1}
+    assert len(complaints(run.stderr)) == 1
+
+
+@each_of_flags
+def test_unreachable_site_of_the_book_suggests_the_local_server(
+    script: str, run_script: RunScript
+) -> None:
+    with misbehaving('refuses') as proxy:
+        run = run_script(script, https_proxy=proxy.url)
+    assert run.returncode == 1
+    assert 'Connection refused (ConnectError)' in run.stderr
+    assert one_line(script, run.stderr.lstrip())
+    assert run.stderr.endswith('; try -s LOCAL\n')
+
+
+@pytest.mark.parametrize('script', ['flags.py', 'flags2_sequential.py', 'compare.py'])
+def test_password_is_refused_and_not_shown(script: str, run_script: RunScript) -> None:
+    run = run_script(script, '-s', 'http://user:secret@localhost/flags')
+    assert run.returncode == 2
+    assert 'secret' not in run.stdout + run.stderr

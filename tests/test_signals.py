@@ -1,0 +1,324 @@
+"""How scripts end on signals: at once, with a report or one line, and nothing left behind."""
+
+import itertools
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import (
+    PATIENCE,
+    RunScript,
+    StartScript,
+    StartServer,
+    command,
+    flag_files,
+    members,
+    started,
+    wait_until,
+)
+from cpu_tools import LARGE, METHODS, cpu_script, wait_until_busy
+from endings import (
+    ALONE,
+    FLAGS,
+    FLAGS2,
+    SOON,
+    complaints,
+    counts,
+    ending_of,
+    needs_posix,
+    press_ctrl_c,
+    send,
+    status_of,
+)
+from raw_server import KEPT, left, misbehaving, raw_server, request_path
+
+from pools.kinds import KINDS
+from support import interrupts
+from support.exits import orderly_exit
+
+JOBS = 'tests/jobs.py'
+INTERRUPTED = 'jobs.py: interrupted\n'
+WAYS = [('SIGINT', 'group'), ('SIGTERM', 'process'), ('SIGHUP', 'group')]
+CONCURRENT = ['flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py', *FLAGS2[1:]]
+
+pytestmark = needs_posix
+
+
+def first_line(job: subprocess.Popen[str]) -> str:
+    """Return the line that a job prints when it is ready."""
+    assert job.stdout
+    return job.stdout.readline().rstrip()
+
+
+@pytest.mark.parametrize(('name', 'to'), WAYS)
+@pytest.mark.parametrize('script', FLAGS)
+def test_signal_ends_the_first_series_with_one_line(
+    script: str, name: str, to: str, start_script: StartScript
+) -> None:
+    with misbehaving('never answers') as server:
+        process = start_script(script, '-s', server.url)
+        wait_until(lambda: server.connections, PATIENCE)
+        send(process, name, to)
+        ending = ending_of(process)
+    assert ending.status == status_of(name)
+    assert ending.stderr == f'{script}: interrupted\n'
+    assert ending.seconds < SOON
+    assert flag_files() == []
+
+
+@pytest.mark.parametrize(('name', 'to'), WAYS)
+@pytest.mark.parametrize('script', FLAGS2)
+def test_signal_ends_the_second_series_with_its_report(
+    script: str, name: str, to: str, start_script: StartScript
+) -> None:
+    with misbehaving('never answers') as server:
+        process = start_script(script, '-s', server.url)
+        wait_until(lambda: server.connections, PATIENCE)
+        send(process, name, to)
+        ending = ending_of(process)
+    assert ending.status == status_of(name)
+    assert counts(ending.stdout) == {'downloaded': 0, 'cancelled': 20}
+    assert complaints(ending.stderr) == []
+    assert ending.seconds < SOON
+
+
+@pytest.mark.parametrize(('name', 'to'), WAYS)
+@pytest.mark.parametrize('script', ALONE)
+def test_signal_ends_work_on_this_machine_with_one_line(
+    script: str, name: str, to: str, start_script: StartScript
+) -> None:
+    process = start_script(script)
+    first_line(process)
+    send(process, name, to)
+    ending = ending_of(process)
+    assert ending.status == status_of(name)
+    assert ending.stderr == f'{script}: interrupted\n'
+    assert ending.seconds < SOON
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_ctrl_c_ends_every_kind_of_pool(kind: str) -> None:
+    if kind == 'dask' and not find_spec('distributed'):
+        pytest.skip('distributed is missing')
+    with cpu_script('prime_pools.py', '-x', kind, numbers=[LARGE] * 20) as process:
+        first_line(process)
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (130, 'prime_pools.py: interrupted\n')
+    assert ending.seconds < SOON
+
+
+@pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
+def test_ctrl_c_that_dask_workers_do_not_see_ends_them_too() -> None:
+    with cpu_script('prime_pools.py', 2, '-x', 'dask', numbers=[LARGE] * 20) as process:
+        first_line(process)
+        process.send_signal(signal.SIGINT)
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (130, 'prime_pools.py: interrupted\n')
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
+def test_ctrl_c_ends_processes_however_they_start(script: str, method: str) -> None:
+    with cpu_script(script, 2, numbers=[LARGE] * 20, method=method) as process:
+        wait_until_busy(process)
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (130, f'{script}: interrupted\n')
+    assert ending.seconds < SOON
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
+def test_processes_end_when_their_script_is_killed(script: str, method: str) -> None:
+    with cpu_script(script, 2, numbers=[LARGE] * 20, method=method) as process:
+        wait_until_busy(process)
+        process.kill()
+        wait_until(lambda: not members(process.pid))
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_processes_end_in_silence_at_random_moments_also_while_they_start(
+    method: str, start_script: StartScript, rng: random.Random
+) -> None:
+    for _ in range(5):
+        job = start_script(JOBS, 'sleep_in_processes', method)
+        first_line(job)
+        time.sleep(rng.uniform(0, 0.4))
+        name = rng.choice(['SIGINT', 'SIGHUP'])
+        send(job, name)
+        ending = ending_of(job)
+        assert (ending.status, ending.stderr) == (status_of(name), INTERRUPTED)
+        assert ending.seconds < SOON
+
+
+@pytest.mark.parametrize('script', FLAGS2)
+def test_report_agrees_with_the_files_at_random_moments(
+    script: str, start_script: StartScript, start_server: StartServer, rng: random.Random
+) -> None:
+    """Also strike while downloads are submitted and saved, on a server that hardly waits."""
+    server = start_server('--min-delay', 0.05, '--max-delay', 2)
+    for _ in range(4):
+        shutil.rmtree('downloaded', ignore_errors=True)
+        process = start_script(script, '-e', '-m', rng.choice([30, 300]), '-s', server.url)
+        for _ in range(3):
+            first_line(process)
+        time.sleep(rng.uniform(0, 0.8))
+        press_ctrl_c(process)
+        ending = ending_of(process)
+        found = counts(ending.stdout)
+        assert ending.status == 130
+        assert found['downloaded'] == len(flag_files())
+        assert sum(found.values()) == 676
+        assert not [name for name in flag_files() if name.startswith('.')]
+        assert complaints(ending.stderr) == []
+        assert ending.seconds < SOON
+
+
+@pytest.mark.parametrize('script', CONCURRENT)
+def test_more_signals_change_nothing(script: str, start_script: StartScript) -> None:
+    with misbehaving('never answers') as server:
+        process = start_script(script, '-s', server.url)
+        wait_until(lambda: server.connections, PATIENCE)
+        for _ in range(5):
+            press_ctrl_c(process)
+            time.sleep(0.01)
+        ending = ending_of(process)
+    assert ending.status == 130
+    if script in FLAGS2:
+        assert counts(ending.stdout) == {'downloaded': 0, 'cancelled': 20}
+    assert complaints(ending.stderr) == ([] if script in FLAGS2 else [f'{script}: interrupted'])
+
+
+@pytest.mark.parametrize('script', [*FLAGS2, 'flags_processpool.py'])
+def test_nothing_is_requested_after_ctrl_c(
+    script: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.4)
+    process = start_script(script, '-s', server.url, *(['-e'] if script in FLAGS2 else []))
+    wait_until(server.requests, PATIENCE)
+    press_ctrl_c(process)
+    ending_of(process)
+    time.sleep(0.5)  # until the server has noticed which clients are gone
+    finished = len(server.requests())
+    time.sleep(0.5)
+    assert len(server.requests()) == finished
+
+
+@pytest.mark.parametrize('script', FLAGS2[1:])
+def test_report_is_not_lost_if_the_server_has_reset_kept_connections(
+    script: str, start_script: StartScript
+) -> None:
+    """Let all of forty workers but the first get a flag, and keep a connection that is dead."""
+    numbers, all_ask = itertools.count(1), threading.Barrier(40)
+
+    def answer_all_but_one(conn: socket.socket) -> None:
+        number = next(numbers)
+        request_path(conn)
+        all_ask.wait(PATIENCE)
+        if number == 1:
+            left(conn)
+            return
+        conn.sendall(KEPT)
+        time.sleep(0.3)  # a reset would discard what the client has not read yet
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+
+    with raw_server(answer_all_but_one) as server:
+        process = start_script(script, '-al', 40, '-m', 40, '-s', server.url)
+        wait_until(lambda: Path('downloaded').exists() and len(flag_files()) == 39, PATIENCE)
+        time.sleep(0.5)
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert ending.status == 130
+    assert counts(ending.stdout) == {'downloaded': 39, 'cancelled': 1}
+    assert complaints(ending.stderr) == []
+    assert ending.seconds < SOON
+
+
+@pytest.mark.parametrize(
+    ('shell', 'name'),
+    [('exec nohup "$@"', 'SIGHUP'), ('"$@" &', 'SIGINT')],
+    ids=['nohup', 'background job'],
+)
+@pytest.mark.parametrize('script', ['flags2_threadpool.py', 'flags_processpool.py'])
+def test_signal_that_is_ignored_stays_ignored(
+    script: str, shell: str, name: str, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
+    args = ['sh', '-c', shell, 'sh', *command(script, '-s', server.url)]
+    with started([*args, *(['-m', '2'] if script in FLAGS2 else [])]) as process:
+        wait_until(server.requests, PATIENCE)
+        send(process, name)
+        ending = ending_of(process)
+    assert ('20 flags downloaded.\n' if script in FLAGS2 else '20 downloads in ') in ending.stdout
+    assert ending.status == 0
+    assert len(flag_files()) == 20
+
+
+def test_main_thread_that_computes_gets_a_keyboard_interrupt(start_script: StartScript) -> None:
+    job = start_script(JOBS, 'compute')
+    first_line(job)
+    send(job, 'SIGTERM')
+    ending = ending_of(job)
+    assert (ending.stdout, ending.stderr) == ('KeyboardInterrupt\n', INTERRUPTED)
+    assert ending.status == status_of('SIGTERM')
+
+
+def test_work_that_cannot_be_broken_off_does_not_delay_the_end(start_script: StartScript) -> None:
+    job = start_script(JOBS, 'sleep_in_threads')
+    first_line(job)
+    press_ctrl_c(job)
+    ending = ending_of(job)
+    assert (ending.status, ending.stderr) == (130, INTERRUPTED)
+    assert ending.seconds < SOON
+
+
+def test_output_that_nobody_reads_does_not_delay_the_end(start_script: StartScript) -> None:
+    job = start_script(JOBS, 'print_lines', 10**9, 'flush')
+    first_line(job)
+    time.sleep(0.5)  # until the pipe is full
+    press_ctrl_c(job)
+    assert job.wait(SOON) == 130
+
+
+@pytest.mark.parametrize(('name', 'to'), WAYS)
+def test_signal_to_a_forked_process_does_not_disturb_its_parent(
+    name: str, to: str, start_script: StartScript
+) -> None:
+    job = start_script(JOBS, 'fork')
+    os.kill(int(first_line(job)), signal.Signals[name])
+    assert job.communicate(timeout=PATIENCE) == (f'{status_of(name)}\n', '')
+    assert job.returncode == 0
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGKILL'])
+def test_worker_process_completes_a_file_before_it_ends(
+    name: str, method: str, start_script: StartScript
+) -> None:
+    job = start_script(JOBS, 'write_in_processes', method)
+    assert first_line(job) == 'ready'
+    send(job, name, 'process')
+    wait_until(lambda: not members(job.pid))
+    assert Path('whole').exists()
+
+
+def test_process_can_be_ended_as_soon_as_it_has_started(run_script: RunScript) -> None:
+    run = run_script(JOBS, 'end_processes')
+    assert (run.returncode, run.stderr) == (0, '')
+
+
+def test_signals_are_as_before_once_the_work_is_done() -> None:
+    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    with orderly_exit():
+        assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
+    assert {number: signal.getsignal(number) for number in interrupts.SIGNALS} == before
