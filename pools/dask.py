@@ -50,8 +50,12 @@ class DaskExecutor(Executor):
         for module in list(sys.modules.values()):
             if Path(getattr(module, '__file__', None) or '/').parent == ROOT:
                 cloudpickle.register_pickle_by_value(module)  # workers may not be able to import it
+
+        def call(*args: Any) -> Any:  # what has no name outside is passed by value
+            return fn(*args)
+
         try:
-            yield from self.client.get_executor().map(fn, *iterables, **options)
+            yield from self.client.get_executor().map(call, *iterables, **options)
         except (KilledWorker, FutureCancelledError) as exc:
             raise BrokenExecutor from exc
 

@@ -60,9 +60,9 @@ def ending_of(process: subprocess.Popen[str]) -> Ending:
 
 
 def counts(stdout: str) -> dict[str, int]:
-    """Return the numbers in a report by the last words of lines, in the singular.
+    r"""Return the numbers in a report by the last words of lines, in the singular.
 
-    >>> counts('1 flag downloaded.\\n2 not found.\\n1 error.\\n')
+    >>> counts('1 flag downloaded.\n2 not found.\n1 error.\n')
     {'downloaded': 1, 'found': 2, 'error': 1}
     """
     report = stdout.rpartition('-----\n')[2]

@@ -116,7 +116,7 @@ def test_order_varies_with_threads(run_script: RunScript, start_server: StartSer
 def test_threads_use_no_more_than_one_cpu() -> None:
     with cpu_seconds() as spent:
         start = time.monotonic()
-        with cpu_script('proc_pool.py', 2, '-x', 'thread', numbers=PRIMES) as process:
+        with cpu_script('prime_pools.py', 2, '-x', 'thread', numbers=PRIMES) as process:
             output_of(process)
         elapsed = time.monotonic() - start
     assert spent[0] < 1.15 * elapsed
@@ -133,10 +133,12 @@ def test_map_keeps_the_order_of_calls_so_one_result_holds_up_those_that_are_read
     assert second - first > 5 * (last - second)
 
 
-@pytest.mark.parametrize('kind', ['process', 'thread', 'serial'])
-def test_map_raises_where_the_failed_result_would_be(kind: str) -> None:
+@pytest.mark.parametrize(
+    'command', ['proc_pool.py 2', 'prime_pools.py 2 -x thread', 'prime_pools.py -x serial']
+)
+def test_map_raises_where_the_failed_result_would_be(command: str) -> None:
     """Results before it are there; those after it, though ready, are lost."""
-    with cpu_script('proc_pool.py', 2, '-x', kind, numbers=[2, 7.5, 9, 11]) as process:
+    with cpu_script(*command.split(), numbers=[2, 7.5, 9, 11]) as process:
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert re.findall(r'^ +(\d+)  ', stdout, re.M) == ['11', '9']
     assert stderr.splitlines()[-1].startswith('TypeError: ')

@@ -1,0 +1,152 @@
+"""The script with executors other than a pool of processes."""
+
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import (
+    PATIENCE,
+    RunScript,
+    StartScript,
+    started,
+    wait_until,
+    without,
+)
+from cpu_tools import (
+    LARGE,
+    SMALL,
+    SMALL_ENDS,
+    answers,
+    assert_interrupted,
+    assert_reader_may_leave,
+    cpu_script,
+    output_of,
+)
+
+from primes import PRIMALITY
+
+needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
+needs_interpreters = pytest.mark.skipif(sys.version_info < (3, 14), reason='Python is too old')
+
+KINDS = [
+    pytest.param('thread', '2 threads', id='thread'),
+    pytest.param('serial', '1 thread', id='serial'),
+    pytest.param('interpreter', '2 interpreters', id='interpreter', marks=needs_interpreters),
+    pytest.param('dask', '2 dask workers', id='dask', marks=needs_dask),
+]
+LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')
+
+
+def workers_of(kind: str) -> list[str]:
+    """Return the arguments for two workers, where a kind may have more than one."""
+    return [] if kind == 'serial' else ['2']
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[str]:
+    """Start a dask scheduler and two workers, away from the scripts; yield its address."""
+    contact = tmp_path / 'scheduler.json'
+    dask = [sys.executable, '-m', 'dask']
+    common = ['--scheduler-file', str(contact), '--no-dashboard']
+    commands = [
+        [*dask, 'scheduler', '--host', '127.0.0.1', '--port', '0', *common],
+        *[[*dask, 'worker', '--nthreads', '1', *common]] * 2,
+    ]
+    with ExitStack() as stack, (tmp_path / 'dask.log').open('w') as log:
+        for args in commands:
+            stack.enter_context(started(args, stdout=log, stderr=log, cwd=tmp_path))
+        wait_until(contact.exists, PATIENCE)
+        yield re.findall(r'tcp://[^"]+', contact.read_text())[0]
+
+
+@pytest.mark.parametrize(('kind', 'means'), KINDS)
+def test_every_kind_gives_the_same_answers_in_descending_order(kind: str, means: str) -> None:
+    with cpu_script('prime_pools.py', *workers_of(kind), '-x', kind, numbers=SMALL) as process:
+        lines = output_of(process)
+    assert lines[0] == f'Checking 4 numbers with {means}:'
+    assert list(answers(lines).items()) == [(n, PRIMALITY[n]) for n in sorted(SMALL)[::-1]]
+    assert re.fullmatch(r'Total time: \d+\.\d\ds', lines[-1])
+    assert all(LINE.fullmatch(line) for line in lines[1:-1])
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason='Python has interpreter pools')
+def test_interpreters_need_a_newer_python(run_script: RunScript) -> None:
+    done = run_script('prime_pools.py', '-x', 'interpreter')
+    assert done.returncode == 2
+    assert "invalid choice: 'interpreter' (choose from " in done.stderr
+
+
+@pytest.mark.parametrize(('kind', 'means'), KINDS)
+def test_ctrl_c_ends_it_quietly(kind: str, means: str) -> None:
+    with cpu_script(
+        'prime_pools.py', *workers_of(kind), '-x', kind, numbers=[LARGE] * 20
+    ) as process:
+        assert process.stdout
+        assert means in process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        assert_interrupted(process, 'prime_pools.py')
+
+
+@needs_dask
+def test_ctrl_c_that_dask_workers_do_not_see_ends_them_too() -> None:
+    with cpu_script('prime_pools.py', 2, '-x', 'dask', numbers=[LARGE] * 20) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert_interrupted(process, 'prime_pools.py')
+
+
+@pytest.mark.parametrize(('kind', 'means'), KINDS)
+def test_reader_may_leave_after_the_first_line(kind: str, means: str) -> None:
+    with cpu_script('prime_pools.py', *workers_of(kind), '-x', kind, numbers=SMALL_ENDS) as process:
+        assert_reader_may_leave(process)
+
+
+@needs_dask
+def test_scheduler_workers_get_the_code_they_need(scheduler: str) -> None:
+    args = '-x', 'dask', '--scheduler', scheduler
+    with cpu_script('prime_pools.py', *args, numbers=SMALL) as process:
+        lines = output_of(process)
+    assert re.fullmatch(r'Checking 4 numbers with [12] dask workers?:', lines[0])
+    assert list(answers(lines).items()) == [(n, PRIMALITY[n]) for n in sorted(SMALL)[::-1]]
+
+
+@pytest.mark.parametrize('args', [[], ['2', '-x', 'dask']])
+def test_scheduler_goes_with_dask_and_its_own_workers(
+    run_script: RunScript, args: list[str]
+) -> None:
+    done = run_script('prime_pools.py', '--scheduler', '127.0.0.1:1', *args)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr.startswith('usage: prime_pools.py')
+
+
+@needs_dask
+def test_unreachable_schedulers_are_reported_in_one_line(start_script: StartScript) -> None:
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        addresses = ['127.0.0.1:1', 'nowhere', f'127.0.0.1:{silent.getsockname()[1]}']
+        start = time.monotonic()
+        runs = [
+            start_script('prime_pools.py', '-x', 'dask', '--scheduler', address)
+            for address in addresses
+        ]
+        errors = [run.communicate(timeout=PATIENCE)[1] for run in runs]
+    assert time.monotonic() - start < 10
+    assert [run.returncode for run in runs] == [1, 1, 1]
+    assert errors == [
+        f'prime_pools.py: no dask scheduler answers at {address!r}\n' for address in addresses
+    ]
+
+
+def test_missing_dask_is_reported_with_what_to_install(run_script: RunScript) -> None:
+    done = run_script('prime_pools.py', '-x', 'dask', **without('distributed'))
+    assert (done.returncode, done.stdout) == (1, '')
+    assert done.stderr.endswith("; try: pip install '.[cluster]'\n")
+    assert done.stderr.count('\n') == 1
