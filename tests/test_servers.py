@@ -18,12 +18,12 @@ import pytest
 from conftest import (
     PATIENCE,
     ROOT,
-    RunScript,
     Server,
     StartScript,
     altered_copy,
     flag_files,
     flag_url,
+    needs_posix,
     running_here,
     started,
     wait_until,
@@ -40,7 +40,7 @@ def start_on_free_port(start_script: StartScript, free_port: int) -> StartOnFree
     """Run a script of the flags series with a label whose port is certainly free."""
 
     def start(script: str, label: str) -> subprocess.Popen[str]:
-        port = str(urlsplit(servers.SERVERS[label]).port)
+        port = str(urlsplit(servers.SERVERS[label.upper()]).port)
         folder = altered_copy('support/servers.py', port, str(free_port))
         return start_script(script, '-s', label, folder=folder)
 
@@ -192,31 +192,21 @@ def test_private_servers_behave_as_their_labels_promise(
     assert fastest['LOCAL'] < 0.5 <= min(fastest['DELAY'], fastest['ERROR'])
 
 
-def test_no_server_no_download(
-    free_label: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(servers, 'SLOW_SERVER', tmp_path / 'missing.py')
-    with pytest.raises(SystemExit, match='1'), servers.running(free_label('LOCAL')):
-        pytest.fail('there is no server')
-    assert capfd.readouterr().err.endswith(': missing.py did not start\n')
-
-
+@needs_posix
 @pytest.mark.parametrize('script_name', ['flags.py', 'flags_processpool.py'])
-@pytest.mark.parametrize('signum', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('name', ['SIGKILL', 'SIGTERM', 'SIGINT'])
 def test_private_server_never_outlives_the_script(
-    script_name: str, signum: signal.Signals, start_on_free_port: StartOnFreePort
+    script_name: str, name: str, start_on_free_port: StartOnFreePort
 ) -> None:
     script = start_on_free_port(script_name, 'DELAY')
     url = announced_url(script)
     assert len(private_servers()) == 1
-    script.send_signal(signum)
+    script.send_signal(signal.Signals[name])
     wait_until(lambda: not servers.is_listening(url))
     wait_until(lambda: not private_servers())
 
 
+@needs_posix
 def test_private_server_does_not_see_ctrl_c(start_on_free_port: StartOnFreePort) -> None:
     script = start_on_free_port('flags.py', 'DELAY')
     announced_url(script)
@@ -246,11 +236,33 @@ def test_two_scripts_at_once_have_a_server_each(start_on_free_port: StartOnFreeP
     assert flag_files() == sorted(f'{cc}.gif' for cc in POP20_CC)
 
 
-def test_script_needs_no_server_to_be_started(run_script: RunScript) -> None:
-    run = run_script('flags_threadpool.py', '-s', 'local')
-    if not run.stderr:
-        pytest.skip('something listens on port 8000')
-    assert re.fullmatch(
-        r'Nothing listens on port 8000; using http://localhost:\d+/flags\n', run.stderr
-    )
+def test_script_needs_no_server_to_be_started(
+    start_on_free_port: StartOnFreePort, free_port: int
+) -> None:
+    script = start_on_free_port('flags_threadpool.py', 'local')
+    _, stderr = script.communicate(timeout=PATIENCE)
+    told = rf'Nothing listens on port {free_port}; using http://127\.0\.0\.1:\d+/flags\n'
+    assert re.fullmatch(told, stderr)
     assert flag_files() == sorted(f'{cc}.gif' for cc in POP20_CC)
+
+
+def test_private_server_may_say_other_things_before_its_greeting(
+    start_on_free_port: StartOnFreePort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path('sitecustomize.py').write_text("print('Hello.', flush=True)", 'utf-8')
+    monkeypatch.setenv('PYTHONPATH', str(Path.cwd()))
+    script = start_on_free_port('flags.py', 'LOCAL')
+    stdout, _ = script.communicate(timeout=PATIENCE)
+    assert script.returncode == 0
+    assert '\n20 downloads in ' in stdout
+
+
+def test_private_server_that_does_not_start_tells_why(
+    start_script: StartScript, free_port: int
+) -> None:
+    folder = altered_copy('support/servers.py', '8000', str(free_port))
+    (folder / 'slow_server.py').write_text("raise OSError('no luck \\x1b')", 'utf-8')
+    script = start_script('flags.py', '-s', 'LOCAL', folder=folder)
+    _, stderr = script.communicate(timeout=PATIENCE)
+    assert script.returncode == 1
+    assert stderr == 'flags.py: slow_server.py did not start: OSError: no luck \\x1b\n'

@@ -1,0 +1,100 @@
+"""What scripts do if they may not have as many open files, threads or processes as they want."""
+
+import multiprocessing
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import PATIENCE, Script, Server, command, flag_files, needs_posix
+from endings import FLAGS2, complaints, counts
+
+CONCURRENT = FLAGS2[1:]
+CAPABILITY = '+dac_override'  # to read the project also in a folder that only root may enter
+
+pytestmark = needs_posix
+
+
+def limited(limit: str, *args: str) -> Script:
+    """Run a command under a limit of the shell."""
+    return subprocess.run(
+        ['bash', '-c', f'{limit}; exec "$@"', '-', *args],
+        capture_output=True,
+        encoding='utf-8',
+        timeout=PATIENCE,
+    )
+
+
+@pytest.mark.parametrize('script', CONCURRENT)
+@pytest.mark.parametrize(
+    ('files', 'told'), [(60, '10 requests'), (41, '1 request'), (20, '1 request')]
+)
+def test_requests_are_as_many_as_files_may_be_open(
+    files: int, told: str, script: str, fast_server: Server
+) -> None:
+    args = command(script, '-al', 30, '-m', 30, '-s', fast_server.url)
+    run = limited(f'ulimit -n {files}', *args)
+    assert complaints(run.stderr) == [
+        f'{script}: no more than {told} at a time, as more files cannot be open'
+    ]
+    assert counts(run.stdout) == {'downloaded': 30}
+    assert len(flag_files()) == 30
+    assert run.returncode == 0
+
+
+@pytest.mark.parametrize('script', CONCURRENT)
+def test_limit_of_open_files_that_can_be_raised_does_not_matter(
+    script: str, fast_server: Server
+) -> None:
+    args = command(script, '-al', 30, '-m', 30, '-s', fast_server.url)
+    run = limited('ulimit -S -n 60', *args)
+    assert complaints(run.stderr) == []
+    assert '\n30 concurrent connections will be used.\n' in run.stdout
+    assert counts(run.stdout) == {'downloaded': 30}
+
+
+@pytest.fixture
+def as_nobody() -> list[str]:
+    """Return the start of a command that runs as a user who owns no other process."""
+    user = 50_000 + time.monotonic_ns() % 1_000_000
+    prefix = ['setpriv', f'--reuid={user}', '--clear-groups']
+    prefix += [f'--inh-caps={CAPABILITY}', f'--ambient-caps={CAPABILITY}']
+    if os.geteuid() or not shutil.which('setpriv'):
+        pytest.skip('only root can become another user, by setpriv')
+    probe = limited('ulimit -u 1', *prefix, *command('flags.py', '-h'))
+    if probe.returncode:
+        pytest.skip(f'cannot become another user: {probe.stderr.strip()}')
+    Path.cwd().chmod(0o777)
+    return prefix
+
+
+@pytest.mark.parametrize('threads', [1, 20])
+@pytest.mark.parametrize('script', [*FLAGS2, 'flags_threadpool.py', 'flags_processpool.py'])
+def test_downloads_end_in_good_order_without_more_threads(
+    threads: int, script: str, as_nobody: list[str], fast_server: Server
+) -> None:
+    every = ['-e', '-m', 1000] if script in FLAGS2 else []
+    args = command(script, *every, '-s', fast_server.url)
+    run = limited(f'ulimit -u {threads}', *as_nobody, *args)
+    check_good_order(run)
+    if script in FLAGS2 and 'downloaded.' in run.stdout:
+        assert counts(run.stdout)['downloaded'] == len(flag_files())
+
+
+@pytest.mark.parametrize('processes', [1, 3, 20])
+@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
+def test_work_that_computes_ends_in_good_order_without_more_processes(
+    script: str, processes: int, as_nobody: list[str]
+) -> None:
+    run = limited(f'ulimit -u {processes}', *as_nobody, *command(script, 40))
+    check_good_order(run)
+    assert run.returncode == 1
+
+
+def check_good_order(run: Script) -> None:
+    """Check that a script that could not have all it wanted says so in one line."""
+    assert run.returncode in (0, 1)
+    if multiprocessing.get_start_method() != 'forkserver':  # which prints tracebacks of its own
+        assert len(complaints(run.stderr)) <= 1
