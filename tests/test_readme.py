@@ -17,14 +17,14 @@ SESSIONS = [
     for block in BLOCKS
     for command, shown in re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', block, re.M)
 ]
-FOLDERS = ['comparing', 'country_codes.txt', 'flags', 'support']
+FOLDERS = ['comparing', 'country_codes.txt', 'flags', 'pools', 'slow_server.html', 'support']
 LONGEST_RUN = 120  # seconds, on a busy machine
 CODES = re.compile(r'(?:[A-Z]{2} ){4,}')
 VARYING = [
     (r'[^\n]*\r', ''),  # earlier states of a bar
     (r'^Nothing listens on port .*\n', ''),
     (r'\n\nThe machine was busy[\s\S]*wrong\.', ''),
-    (r'localhost:\d+', 'localhost:PORT'),
+    (r'(localhost|127\.0\.0\.1):\d+', 'HOST:PORT'),
     (r'^(\S+\.py): [A-Z]{2}: ', r'\1: CODE: '),  # the first error
     (r'0x[0-9a-f]+', 'ADDRESS'),
     (r'^(?:[A-Z]{2} )+(?=<Future)|^(?:[A-Z]{2} ){1,4}$', ''),  # at any place
@@ -96,7 +96,7 @@ def test_interactive_sessions_go_as_shown() -> None:
 
 
 def test_every_script_that_is_mentioned_exists() -> None:
-    mentioned = set(re.findall(r'[\w/]+\.py\b', README)) - {'processes.py', '/suite/proc_pool.py'}
+    mentioned = set(re.findall(r'[\w/]+\.py\b', README)) - {'processes.py', '/suite/prime_pools.py'}
     assert {'flags.py', 'proc_pool.py', 'compare.py'} <= mentioned
     assert [name for name in sorted(mentioned) if not (ROOT / name).exists()] == []
 

@@ -1,0 +1,160 @@
+"""What scripts do when nobody reads their output, when it finds no room, or a stream is closed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import (
+    PATIENCE,
+    Server,
+    StartScript,
+    StartServer,
+    altered_copy,
+    command,
+    flag_files,
+    members,
+    started,
+    wait_until,
+)
+from cpu_tools import SMALL, SMALL_ENDS, cpu_script
+from endings import ALONE, FLAGS, FLAGS2, complaints, ending_of, needs_posix, press_ctrl_c
+from raw_server import misbehaving
+
+from pools.kinds import KINDS
+from support.interrupts import SIGPIPE
+
+JOBS = 'tests/jobs.py'
+
+needs_full_disk = pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
+
+
+def leave(process: subprocess.Popen[str], lines: int = 1) -> None:
+    """Read some lines, then none; check that the process ends soon, without a word."""
+    assert process.stdout
+    assert process.stderr
+    for _ in range(lines):
+        process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=PATIENCE) == 128 + SIGPIPE
+    assert process.stderr.read() == ''
+    wait_until(lambda: not members(process.pid))
+
+
+@needs_posix
+@pytest.mark.parametrize('script', FLAGS)
+def test_reader_who_leaves_ends_the_first_series(
+    script: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.05, '--max-delay', 0.1)
+    process = start_script(script, '-s', server.url)
+    assert process.stdout
+    process.stdout.read(1)  # all codes stand on one line
+    leave(process, lines=0)
+
+
+@needs_posix
+@pytest.mark.parametrize('script', FLAGS2)
+def test_reader_who_leaves_ends_the_second_series(
+    script: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    """Have the first line that nobody reads be that of an error."""
+    server = start_server('--min-delay', 0.02, '--max-delay', 0.04, '--error-rate', 1)
+    leave(start_script(script, '-ev', '-s', server.url), lines=4)
+    assert len(server.requests()) < 200
+
+
+@needs_posix
+@pytest.mark.parametrize('script', ALONE)
+def test_reader_who_leaves_ends_work_on_this_machine(script: str) -> None:
+    with cpu_script(script, numbers=SMALL_ENDS) as process:
+        leave(process)
+
+
+@needs_posix
+@pytest.mark.parametrize('kind', KINDS)
+def test_reader_who_leaves_ends_every_kind_of_pool(kind: str) -> None:
+    if kind == 'dask':
+        pytest.importorskip('distributed')
+    with cpu_script('prime_pools.py', '-x', kind, numbers=SMALL_ENDS) as process:
+        leave(process)
+
+
+@needs_posix
+@pytest.mark.parametrize('flush', ['flush', 'no flush'])
+def test_reader_who_leaves_is_noticed_at_any_write(flush: str, start_script: StartScript) -> None:
+    leave(start_script(JOBS, 'print_lines', 10**9, flush))
+
+
+@needs_posix
+def test_ctrl_c_may_end_the_reader_of_the_output_too(start_script: StartScript) -> None:
+    with misbehaving('never answers') as server:
+        process = start_script('flags_threadpool.py', '-s', server.url)
+        wait_until(lambda: server.connections, PATIENCE)
+        assert process.stdout
+        process.stdout.close()
+        process.stdout = None
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (130, 'flags_threadpool.py: interrupted\n')
+
+
+@needs_full_disk
+@pytest.mark.parametrize('script', FLAGS + FLAGS2 + ALONE)
+def test_output_without_room_is_told_in_one_line(script: str, fast_server: Server) -> None:
+    server = [] if script in ALONE else ['-s', fast_server.url]
+    with (
+        Path('/dev/full').open('w') as full,
+        started(command(script, *server), stdout=full) as process,
+    ):
+        assert process.communicate(timeout=PATIENCE)[1] == f'{script}: No space left on device\n'
+    assert process.returncode == 1
+
+
+@needs_full_disk
+@pytest.mark.parametrize('flush', ['flush', 'no flush'])
+@pytest.mark.parametrize('count', [1, 10**6])
+def test_output_without_room_is_noticed_at_any_write(count: int, flush: str) -> None:
+    with (
+        Path('/dev/full').open('w') as full,
+        started(command(JOBS, 'print_lines', count, flush), stdout=full) as process,
+    ):
+        assert process.communicate(timeout=PATIENCE)[1] == 'jobs.py: No space left on device\n'
+    assert process.returncode == 1
+
+
+@needs_full_disk
+@pytest.mark.parametrize('streams', ['2>/dev/full', '2>&-', '>&-', '<&-', '<&- >&- 2>&-'])
+@pytest.mark.parametrize('script', ['flags.py', 'flags2_threadpool.py', 'flags_processpool.py'])
+def test_streams_that_take_nothing_do_not_keep_flags_from_being_saved(
+    streams: str, script: str, free_port: int
+) -> None:
+    """Have it start a server, which must not mistake a connection for a stream."""
+    folder = altered_copy('support/servers.py', '8000', str(free_port))
+    args = command(script, '-s', 'LOCAL', folder=folder)
+    with started(['sh', '-c', f'exec "$@" {streams}', 'sh', *args]) as process:
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert 'Traceback' not in stderr
+    assert len(flag_files()) == 20
+
+
+@needs_full_disk
+@pytest.mark.parametrize('streams', ['2>&-', '>&-', '<&- >&- 2>&-'])
+@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
+def test_closed_streams_do_not_matter_to_processes(streams: str, script: str) -> None:
+    folder = altered_copy('primes.py', '= list(PRIMALITY)', f'= {SMALL}')
+    args = command(script, 2, folder=folder)
+    with started(['sh', '-c', f'exec "$@" {streams}', 'sh', *args]) as process:
+        assert process.communicate(timeout=PATIENCE)[1] == ''
+    assert process.returncode == 0
+
+
+@needs_posix
+@pytest.mark.parametrize('script', FLAGS2)
+def test_bar_is_drawn_without_a_terminal(script: str, fast_server: Server) -> None:
+    args = command(script, '-s', fast_server.url)
+    with started(args, stdin=subprocess.DEVNULL) as process:
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert '\n20 flags downloaded.\n' in stdout
+    assert '20/20' in stderr
+    assert complaints(stderr) == []
