@@ -75,8 +75,8 @@ def as_nobody() -> list[str]:
 def test_downloads_end_in_good_order_without_more_threads(
     threads: int, script: str, as_nobody: list[str], fast_server: Server
 ) -> None:
-    every = ['-e', '-m', 1000] if script in FLAGS2 else []
-    args = command(script, *every, '-s', fast_server.url)
+    many = ['-a', '-m', 100] if script in FLAGS2 else []
+    args = command(script, *many, '-s', fast_server.url)
     run = limited(f'ulimit -u {threads}', *as_nobody, *args)
     check_good_order(run)
     if script in FLAGS2 and 'downloaded.' in run.stdout:
