@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -69,7 +70,8 @@ def handling_signals(grace: float = GRACE) -> Iterator[None]:
             return
         is_idle = not (_waiting or multiprocessing.active_children())
         stop_signal = number
-        threading.excepthook = lambda _: None  # what threads raise from now on is no news
+        threading.excepthook = lambda _: None  # what threads raise from now on is no news,
+        warnings.simplefilter('ignore')  # nor are coroutines that nobody will await
         _start_winding_down(grace, is_over)
         if is_idle and number != SIGPIPE:  # a write without a reader raises BrokenPipeError
             raise KeyboardInterrupt

@@ -184,6 +184,34 @@ if __name__ == '__main__':
     main(fetch_all, 30, 1000)
 """
 
+NEVER_AWAITED = """
+import asyncio
+import os
+import signal
+from collections import Counter
+
+from flags2_common import main
+
+
+async def nothing():
+    pass
+
+
+async def supervise():
+    left = [nothing() for _ in range(5)]
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(5)
+
+
+def fetch_all(*args):
+    asyncio.run(supervise())
+    return Counter()
+
+
+if __name__ == '__main__':
+    main(fetch_all, 30, 1000)
+"""
+
 WITH_THE_NAME = """
 from flags import BASE_URL, main
 
@@ -222,6 +250,7 @@ LISTINGS = {
     'with_threads': WITH_THREADS,
     'coroutines': COROUTINES,
     'with_the_name': WITH_THE_NAME,
+    'never_awaited': NEVER_AWAITED,
     'primes_listing': PRIMES,
 }
 
@@ -330,3 +359,12 @@ def test_name_that_a_listing_imports_is_the_server_that_the_user_names(
 ) -> None:
     run = run_script(Path('with_the_name.py').resolve(), '-s', fast_server.url)
     assert run.stdout.startswith(f'{fast_server.url}\n')
+
+
+@pytest.mark.usefixtures('typed')
+def test_coroutines_that_ctrl_c_leaves_undone_are_no_news(
+    fast_server: Server, run_script: RunScript
+) -> None:
+    run = run_script(Path('never_awaited.py').resolve(), '-s', fast_server.url)
+    assert (run.returncode, run.stderr) == (130, '')
+    assert counts(run.stdout)['cancelled'] == 20
