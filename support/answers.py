@@ -47,7 +47,7 @@ def checked(url: httpx.URL | str, response: httpx.Response) -> httpx.Response:
 
     A server that answers everything may send a login page instead, or an application.
     """
-    is_flag = response.is_success and httpx.URL(url).path.endswith('.gif')
+    is_flag = response.is_success and str(url).partition('?')[0].endswith('.gif')
     if is_flag and (flaw := flaw_of_gif(response)):
         raise httpx.DecodingError(f'not a GIF ({flaw})', request=response.request)
     return response

@@ -211,10 +211,10 @@ def plain_errors(url: httpx.URL | str) -> Iterator[None]:
 
     They have to stand in the error itself: a process cannot pass its cause on to another one.
     """
-    asked = httpx.Request('GET', url)
     try:
         yield
     except httpx.RequestError as exc:
+        asked = httpx.Request('GET', url)
         words = system_error(exc) or str(exc) or 'timed out'
         if exc.request.url != asked.url:
             words += f' at {exc.request.url}'  # where a redirect has led
@@ -223,7 +223,7 @@ def plain_errors(url: httpx.URL | str) -> Iterator[None]:
     except (httpx.InvalidURL, UnicodeError, OverflowError, ExceptionGroup) as exc:
         # anyio groups what connecting to each address of a host has raised
         error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
-        raise httpx.UnsupportedProtocol(reason(error), request=asked) from exc
+        raise httpx.UnsupportedProtocol(reason(error), request=httpx.Request('GET', url)) from exc
 
 
 # By default, pickle forgets the keywords of errors that pass from process to process
