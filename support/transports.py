@@ -1,0 +1,133 @@
+"""How requests are sent: each by the route for its URL, on connections that are kept.
+
+A response has its whole body, which neither grows without limit nor takes too long to come. A
+request whose connection has just been closed is sent once more.
+"""
+
+import socket
+import threading
+import time
+from collections import defaultdict
+from functools import partial
+from typing import Any
+
+import httpx
+
+from support import interrupts
+from support.answers import check_size, is_packed, with_body
+from support.routes import Route, route_for, transport_options
+
+DEADLINE = 10.0  # seconds for one response, which may come byte by byte
+# A server may close a connection at any time, and a GET may be repeated then:
+# https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
+BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+
+request_of_thread = threading.local()  # its deadline
+
+
+class Transport(httpx.BaseTransport):
+    """Sends the requests of one thread, redirected ones too, each by the route for its URL."""
+
+    def __init__(self) -> None:
+        """Begin without connections."""
+        self.by_route: dict[Route, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return a response whose body has come."""
+        request.extensions = request.extensions | {'trace': watch_connection}
+        route = route_for(request.url.scheme, request.url.host)
+        transport = self.by_route.get(route) or httpx.HTTPTransport(**transport_options(route))
+        self.by_route[route] = transport
+        try:
+            return self.exchange(transport, request)
+        except BROKEN:
+            if request.method != 'GET' or interrupts.stop_signal:
+                raise
+            return self.exchange(transport, request)
+
+    def exchange(self, transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        """Send a request and read the response."""
+        response = transport.handle_request(request)
+        try:
+            is_packed(response)
+            body = bytearray()
+            for chunk in response.iter_raw():
+                body += chunk
+                check_size(body)
+        finally:
+            response.close()
+        return with_body(response, body)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for transport in self.by_route.values():
+            transport.close()
+
+
+class AsyncTransport(httpx.AsyncBaseTransport):
+    """Sends requests of many coroutines, each on an idle connection of its route.
+
+    One pool for all would be slow: its bookkeeping grows with the square of the connections.
+    """
+
+    def __init__(self) -> None:
+        """Begin without connections."""
+        self.idle: defaultdict[Route, list[httpx.AsyncHTTPTransport]] = defaultdict(list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Return a response whose body has come."""
+        route = route_for(request.url.scheme, request.url.host)
+        idle = self.idle[route]
+        transport = idle.pop() if idle else httpx.AsyncHTTPTransport(**transport_options(route))
+        try:
+            return await self.exchange(transport, request)
+        except BROKEN:
+            if request.method != 'GET':
+                raise
+            return await self.exchange(transport, request)
+        finally:
+            idle.append(transport)
+
+    async def exchange(
+        self, transport: httpx.AsyncHTTPTransport, request: httpx.Request
+    ) -> httpx.Response:
+        """Send a request and read the response."""
+        response = await transport.handle_async_request(request)
+        try:
+            is_packed(response)
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                check_size(body)
+        finally:
+            await response.aclose()
+        return with_body(response, body)
+
+    async def aclose(self) -> None:
+        """Close the connections that are idle; others close as their requests are cancelled."""
+        for transports in self.idle.values():
+            while transports:
+                await transports.pop().aclose()
+
+
+def watch_connection(event: str, info: dict[str, Any]) -> None:
+    """Let a signal break off what is read from a new connection, and a deadline end it.
+
+    httpcore calls this: https://www.encode.io/httpcore/extensions/#trace.
+    """
+    if event.endswith(('connect_tcp.complete', 'start_tls.complete')):
+        stream = info['return_value']
+        stream.read = partial(read_before_deadline, stream.read)
+        interrupts.on_stop(stream.get_extra_info('socket'), shut_down)
+
+
+def read_before_deadline(read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
+    """Do what a network stream's read does, but not beyond the deadline of the request."""
+    time_left = request_of_thread.deadline - time.monotonic()
+    data: bytes = read(max_bytes, max(min(timeout or DEADLINE, time_left), 0.001))
+    return data
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Make a read in another thread return; SSLSocket's own method would wait for its peer."""
+    socket.socket.shutdown(sock, socket.SHUT_RDWR)
