@@ -16,8 +16,8 @@ def check_size(body: bytearray) -> None:
         raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes')
 
 
-def is_packed(response: httpx.Response) -> bool:
-    """Tell whether a body would be unpacked; raise httpx.DecodingError if it were used.
+def check_coding(response: httpx.Response) -> None:
+    """Raise httpx.DecodingError for a success whose body httpx would unpack.
 
     Nobody has asked for that, and there is no telling how large it would become.
     """
@@ -25,21 +25,15 @@ def is_packed(response: httpx.Response) -> bool:
     found = CODINGS & {coding.strip().lower() for coding in codings}
     if found and response.is_success:
         raise httpx.DecodingError(f'unasked encoding {", ".join(sorted(found))}')
-    return bool(found)
 
 
 def with_body(response: httpx.Response, body: bytearray) -> httpx.Response:
-    """Return a response with its body."""
-    if is_packed(response):  # the page of an error or of a redirect, which nobody needs
-        del response.headers['content-encoding']
-        body.clear()
-    words = printable(response.reason_phrase).encode()  # it is shown on terminals
-    return httpx.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=httpx.ByteStream(bytes(body)),
-        extensions=response.extensions | {'reason_phrase': words},
-    )
+    """Return the response, whose body has come, with a reason that terminals can show."""
+    if not response.is_success and response.headers.pop('content-encoding', ''):
+        body.clear()  # nobody needs the page of an error or of a redirect
+    response.stream = httpx.ByteStream(bytes(body))
+    response.extensions['reason_phrase'] = printable(response.reason_phrase).encode()
+    return response
 
 
 def checked(url: httpx.URL | str, response: httpx.Response) -> httpx.Response:

@@ -9,12 +9,12 @@ import threading
 import time
 from collections import defaultdict
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
 from support import interrupts
-from support.answers import check_size, is_packed, with_body
+from support.answers import check_coding, check_size, with_body
 from support.routes import Route, route_for, transport_options
 
 DEADLINE = 10.0  # seconds for one response, which may come byte by byte
@@ -48,14 +48,15 @@ class Transport(httpx.BaseTransport):
     def exchange(self, transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         """Send a request and read the response."""
         response = transport.handle_request(request)
+        stream = cast(httpx.SyncByteStream, response.stream)
         try:
-            is_packed(response)
+            check_coding(response)
             body = bytearray()
-            for chunk in response.iter_raw():
+            for chunk in stream:
                 body += chunk
                 check_size(body)
         finally:
-            response.close()
+            stream.close()
         return with_body(response, body)
 
     def close(self) -> None:
@@ -93,14 +94,15 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     ) -> httpx.Response:
         """Send a request and read the response."""
         response = await transport.handle_async_request(request)
+        stream = cast(httpx.AsyncByteStream, response.stream)
         try:
-            is_packed(response)
+            check_coding(response)
             body = bytearray()
-            async for chunk in response.aiter_raw():
+            async for chunk in stream:
                 body += chunk
                 check_size(body)
         finally:
-            await response.aclose()
+            await stream.aclose()
         return with_body(response, body)
 
     async def aclose(self) -> None:
