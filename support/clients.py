@@ -102,7 +102,7 @@ def plain_errors(url: httpx.URL | str) -> Iterator[None]:
         yield
     except httpx.RequestError as exc:
         asked = httpx.Request('GET', url)
-        words = system_error(exc) or str(exc) or 'timed out'
+        words = system_error(exc) or str(exc).rstrip('.') or 'timed out'
         if exc.request.url != asked.url:
             words += f' at {exc.request.url}'  # where a redirect has led
         exc.args, exc.request = (words,), asked
