@@ -70,8 +70,7 @@ def handling_signals(grace: float = GRACE) -> Iterator[None]:
             return
         is_idle = not (_waiting or multiprocessing.active_children())
         stop_signal = number
-        threading.excepthook = lambda _: None  # what threads raise from now on is no news,
-        warnings.simplefilter('ignore')  # nor are coroutines that nobody will await
+        _expect_loose_ends()
         _start_winding_down(grace, is_over)
         if is_idle and number != SIGPIPE:  # a write without a reader raises BrokenPipeError
             raise KeyboardInterrupt
@@ -84,8 +83,6 @@ def handling_signals(grace: float = GRACE) -> Iterator[None]:
         yield
     finally:
         is_over.set()
-        if not stop_signal:
-            threading.excepthook = threading.__excepthook__
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if stop_signal else handler)
 
@@ -108,6 +105,13 @@ def _reader_has_left() -> bool:
     (poll := select.poll()).register(1, select.POLLOUT)
     gone = select.POLLERR | select.POLLHUP
     return sys.stdout is not None and any(event & gone for _, event in poll.poll(0))
+
+
+def _expect_loose_ends() -> None:
+    """Have nothing told of threads that fail, coroutines left undone and objects half made."""
+    threading.excepthook = lambda _: None
+    sys.unraisablehook = lambda _: None
+    warnings.simplefilter('ignore')
 
 
 def _start_winding_down(grace: float, is_over: threading.Event) -> None:

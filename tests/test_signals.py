@@ -17,6 +17,7 @@ import pytest
 from conftest import (
     PATIENCE,
     RunScript,
+    Server,
     StartScript,
     StartServer,
     command,
@@ -73,6 +74,26 @@ def test_signal_ends_the_first_series_with_one_line(
     assert ending.stderr == f'{script}: interrupted\n'
     assert ending.seconds < SOON
     assert flag_files() == []
+
+
+SIGNAL_WHILE_A_LOOP_IS_MADE = """
+import asyncio.selector_events, os, signal
+loop_class = asyncio.selector_events.BaseSelectorEventLoop
+make_pipe = loop_class._make_self_pipe
+def interrupted(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    make_pipe(self)
+loop_class._make_self_pipe = interrupted
+"""
+
+
+def test_signal_while_the_event_loop_is_made_leaves_one_line(
+    tmp_path: Path, run_script: RunScript, fast_server: Server
+) -> None:
+    (tmp_path / 'sitecustomize.py').write_text(SIGNAL_WHILE_A_LOOP_IS_MADE, 'utf-8')
+    result = run_script('flags_asyncio.py', '-s', fast_server.url, PYTHONPATH=str(tmp_path))
+    assert result.returncode == status_of('SIGTERM')
+    assert result.stderr == 'flags_asyncio.py: interrupted\n'
 
 
 @pytest.mark.parametrize(('name', 'to'), WAYS)
