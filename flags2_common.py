@@ -84,6 +84,10 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         final_report(cc_list, counter, t0)
     if counter[DownloadStatus.ERROR] or counter.total() < len(cc_list):
         sys.exit(1)
+    has_found_none = counter[DownloadStatus.NOT_FOUND] and not counter[DownloadStatus.OK]
+    if has_found_none and available_codes() & set(cc_list):
+        others = 'another program, or a server of another folder, may listen there'
+        fail(f'no flags at {base_url}: {others}')
 
 
 def counts_of(

@@ -216,3 +216,17 @@ def test_reports_have_the_right_number(capsys: pytest.CaptureFixture[str]) -> No
         '1 cancelled.\n'
         'Elapsed time: 0.00s\n'
     )
+
+
+def test_server_without_any_flag_is_told(run_script: RunScript) -> None:
+    with misbehaving('answers 404') as server:
+        result = run_script('flags2_sequential.py', '-s', server.url, 'br', 'zz')
+    assert result.returncode == 1
+    assert counts(result.stdout) == {'downloaded': 0, 'found': 2}
+    assert f'no flags at {server.url}: another program, ' in result.stderr
+
+
+def test_code_without_a_flag_is_no_failure(run_script: RunScript, fast_server: Server) -> None:
+    result = run_script('flags2_sequential.py', '-s', fast_server.url, 'zz')
+    assert result.returncode == 0
+    assert counts(result.stdout) == {'downloaded': 0, 'found': 1}
