@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Download the flags of the 20 most populous countries, one after the other.
 
-$ python3 flags.py -s LOCAL
-BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
-20 downloads in 0.09s
+    $ python3 flags.py -s LOCAL
+    BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
+    20 downloads in 0.09s
 """
 
 import os
