@@ -133,7 +133,7 @@ class FlagsPromises:
                 _, stderr = process.communicate(timeout=PATIENCE)
         assert process.returncode == 1
         assert 'Traceback (most recent call last)' in stderr
-        assert 'httpx.HTTPStatusError' in stderr
+        assert '.HTTPStatusError: ' in stderr
 
     def test_flag_that_cannot_be_saved_is_told_in_one_line(
         self, run_script: RunScript, fast_server: Server
