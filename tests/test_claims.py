@@ -1,4 +1,4 @@
-"""What the chapter says of executors, shown by the scripts: a test for each claim.
+"""What the chapter and the pages of docs/ say of executors, shown by the scripts.
 
 Those on demo_executor_map.py are in test_demo_executor_map.py, and those on futures in
 test_flags_threadpool_futures.py.
@@ -17,7 +17,17 @@ from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from conftest import PATIENCE, RunScript, StartScript, StartServer, members, wait_until
+from conftest import (
+    PATIENCE,
+    RunScript,
+    Server,
+    StartScript,
+    StartServer,
+    altered_copy,
+    command,
+    members,
+    wait_until,
+)
 from cpu_tools import LARGE, SMALL, answers, cpu_script, output_of
 from raw_server import RawServer, misbehaving
 
@@ -134,12 +144,54 @@ def test_map_keeps_the_order_of_calls_so_one_result_holds_up_those_that_are_read
 
 
 @pytest.mark.parametrize(
-    'command', ['proc_pool.py 2', 'prime_pools.py 2 -x thread', 'prime_pools.py -x serial']
+    'words', ['proc_pool.py 2', 'prime_pools.py 2 -x thread', 'prime_pools.py -x serial']
 )
-def test_map_raises_where_the_failed_result_would_be(command: str) -> None:
+def test_map_raises_where_the_failed_result_would_be(words: str) -> None:
     """Results before it are there; those after it, though ready, are lost."""
-    with cpu_script(*command.split(), numbers=[2, 7.5, 9, 11]) as process:
+    with cpu_script(*words.split(), numbers=[2, 7.5, 9, 11]) as process:
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert re.findall(r'^ +(\d+)  ', stdout, re.M) == ['11', '9']
     assert stderr.splitlines()[-1].startswith('TypeError: ')
     assert process.returncode == 1
+
+
+def test_five_threads_download_in_rounds_of_five(
+    run_script: RunScript, start_server: StartServer
+) -> None:
+    """They take them in alphabetical order, and end in any."""
+    server = start_server('--min-delay', 0.5, '--max-delay', 0.5)
+    run = run_script('flags2_threadpool.py', '-v', '-m', 5, '-l', 10, '-s', server.url)
+    codes = re.findall(r'^([A-Z]{2}) OK$', run.stdout, re.M)
+    assert [sorted(codes[:5]), sorted(codes[5:])] == [sorted(codes)[:5], sorted(codes)[5:]]
+    assert most_in_flight(read_log(server.log, 0)) == 5
+    assert seconds(run.stdout) >= 2 * 0.5
+
+
+def test_threads_gain_nothing_where_nobody_waits(
+    run_script: RunScript, fast_server: Server
+) -> None:
+    one, hundred = (
+        seconds(run_script('flags2_threadpool.py', '-a', '-m', m, '-s', fast_server.url).stdout)
+        for m in (1, 100)
+    )
+    assert hundred > one / 4
+
+
+CHANGES = [  # what the README asks a reader to try
+    ('flags2_threadpool.py', ', total=len(cc_list)', '', 'br us', r'2it \['),
+    ('flags2_sequential.py', '    resp.raise_for_status()\n', '', 'zz', '1 flag downloaded'),
+    ('flags2_sequential.py', 'timeout=6.1', 'timeout=.5', 'br', r'BR: timed out \(ReadTimeout\)'),
+    ('flags_threadpool_futures.py', 'max_workers=3', 'max_workers=1', '', r'(.*pending>\n){4}'),
+    ('flags_threadpool_futures.py', 'max_workers=3', 'max_workers=5', '', r'(.*running>\n){5}'),
+]
+
+
+@pytest.mark.parametrize(('script', 'old', 'new', 'codes', 'shown'), CHANGES)
+def test_change_of_the_code_shows_what_a_line_is_for(
+    script: str, old: str, new: str, codes: str, shown: str, start_server: StartServer
+) -> None:
+    delay = 1 if codes != 'zz' else 0
+    server = start_server('--min-delay', delay, '--max-delay', delay)
+    args = command(script, *codes.split(), '-s', server.url, folder=altered_copy(script, old, new))
+    run = subprocess.run(args, capture_output=True, text=True, timeout=PATIENCE)
+    assert re.search(shown, run.stdout + run.stderr)
