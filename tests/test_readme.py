@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-README = (ROOT / 'README.md').read_text()
+README = (ROOT / 'README.md').read_text('utf-8')
 BLOCKS = re.findall(r'^```console\n(.*?)^```$', README, re.M | re.S)
 SESSIONS = [
     (command, shown)
