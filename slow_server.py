@@ -106,7 +106,7 @@ class SlowServer(ThreadingHTTPServer):
     """Serves one directory, with a thread per connection, and remembers the last runs."""
 
     request_queue_size = BACKLOG
-    allow_reuse_address = os.name == 'posix'  # on Windows, two servers could share a port
+    allow_reuse_address = sys.platform != 'win32'  # on Windows, two servers could share a port
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Listen at the first address of args.bind; raise OSError if that cannot be done."""

@@ -68,7 +68,7 @@ def chosen_server(name: str | None, delay: tuple[float, float] | None) -> Iterat
 
     A private server writes a log; one that runs already may tell of its history.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder, 'requests.log')
         if name:
             with servers.running(name, f'--log={log}') as url:

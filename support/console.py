@@ -62,7 +62,8 @@ def system_error(exc: BaseException) -> str | None:
     if isinstance(exc, TimeoutError) and not exc.errno:
         return 'timed out'
     if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
-        return os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
+        is_posix = exc.errno > 0 and sys.platform != 'win32'  # asyncio changes the words there
+        return os.strerror(exc.errno) if is_posix else exc.strerror
     return None
 
 

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from support import windows
+
 SIGNALS = {s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE')}
 SIGPIPE = 13  # also where there is no such signal
 GRACE = 0.8  # seconds from a signal to the last words
@@ -61,24 +63,31 @@ def handling_signals(grace: float = GRACE) -> Iterator[None]:
     stop_signal, owner, is_over = 0, os.getpid(), threading.Event()
     _waiting.clear()
 
-    def stop(number: int, _frame: object) -> None:
-        """Stop the program: by KeyboardInterrupt, unless something can be broken off."""
+    def stop(number: int) -> None:
+        """Stop the program, in whatever thread it is noticed that it has to."""
         global stop_signal
+        if not stop_signal:
+            stop_signal = number
+            _expect_loose_ends()
+            _start_winding_down(grace, is_over)
+
+    def handle(number: int, _frame: object) -> None:
+        """Stop the program: by KeyboardInterrupt, unless something can be broken off."""
         if os.getpid() != owner:
             os._exit(128 + number)  # a process just forked
         if stop_signal or (number == SIGPIPE and not _reader_has_left()):
             return
         is_idle = not (_waiting or multiprocessing.active_children())
-        stop_signal = number
-        _expect_loose_ends()
-        _start_winding_down(grace, is_over)
+        stop(number)
         if is_idle and number != SIGPIPE:  # a write without a reader raises BrokenPipeError
             raise KeyboardInterrupt
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():
         if number == SIGPIPE or handler != signal.SIG_IGN:  # Python itself ignores SIGPIPE
-            signal.signal(number, stop)
+            signal.signal(number, handle)
+    windows.notice_signals(stop)
+    windows.notice_broken_pipe(lambda: stop(SIGPIPE))
     try:
         yield
     finally:

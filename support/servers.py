@@ -10,6 +10,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from urllib.parse import urlsplit
 
+from support import windows
 from support.console import fail, printable, tell
 
 SERVERS = {
@@ -24,7 +25,7 @@ OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25'
 
 SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
 GREETING = 'Serving flags at '  # what slow_server.py prints before its base URL
-CONNECT_TIMEOUT = 1.0  # seconds
+CONNECT_TIMEOUT = 0.2  # seconds: this machine accepts at once, but Windows refuses slowly
 
 
 @contextmanager
@@ -82,7 +83,13 @@ def private_server(*options: str) -> Iterator[str]:
     with (
         tempfile.TemporaryFile() as errors,
         Popen(
-            command, stdin=PIPE, stdout=PIPE, stderr=errors, text=True, start_new_session=True
+            command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            creationflags=windows.NEW_GROUP,
         ) as server,
     ):
         try:

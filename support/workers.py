@@ -9,7 +9,7 @@ import threading
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 
-from support import interrupts
+from support import interrupts, windows
 from support.exits import discard_unwritable_output
 
 
@@ -22,7 +22,8 @@ class Process(multiprocessing.Process):
         self.daemon = True  # the script must not wait for it
         # A child that is not forked prints a traceback if SIGINT comes while it loads Python
         is_forked = multiprocessing.get_start_method() == 'fork'
-        with interrupts.blocked(*(() if is_forked else (signal.SIGTERM,))):
+        put_off = () if is_forked else (signal.SIGTERM,)
+        with interrupts.blocked(*put_off), windows.ignoring_ctrl_c():
             super().start()
 
     def run(self) -> None:
@@ -30,6 +31,7 @@ class Process(multiprocessing.Process):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python may miss one just before it waits
         for number in interrupts.SIGNALS - {signal.SIGTERM}:
             signal.signal(number, signal.SIG_IGN)
+        windows.notice_broken_pipe(bool)
         try:
             with interrupts.blocked():  # this thread must not take what the main thread puts off
                 threading.Thread(target=end_with_parent, daemon=True).start()

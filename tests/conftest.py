@@ -345,6 +345,8 @@ def running_here() -> dict[int, str]:
 
 def members(session: int) -> dict[int, str]:
     """Return the command lines of the processes in a session, by number."""
+    if sys.platform == 'win32':  # which has no sessions, but remembers parents that have ended
+        return processes(lambda process: session in (process.pid, process.ppid()))
     return processes(lambda process: os.getsid(process.pid) == session)
 
 

@@ -11,4 +11,4 @@ _, method, *sys.argv = sys.argv
 sys.path[0] = str(Path(sys.argv[0]).parent)
 multiprocessing.set_start_method(method)
 __file__ = sys.argv[0]  # where new processes find __main__
-exec(compile(Path(__file__).read_text(), __file__, 'exec'))
+exec(compile(Path(__file__).read_text('utf-8'), __file__, 'exec'))

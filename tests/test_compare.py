@@ -22,6 +22,7 @@ from conftest import (
     StartServer,
     command,
     members,
+    press_ctrl_c,
     running_here,
     shown_on_terminal,
     wait_until,
@@ -108,7 +109,7 @@ def test_timelines_share_one_axis(files: tuple[str, Path]) -> None:
 
 
 def test_json_has_all_runs_and_where_they_ran(files: tuple[str, Path]) -> None:
-    facts = json.loads((files[1] / 'c.json').read_text())
+    facts = json.loads((files[1] / 'c.json').read_text('utf-8'))
     assert facts['httpx'] == httpx.__version__
     assert facts['options'][:5] == SHORT
     assert [script['name'] for script in facts['scripts']] == FLAGS
@@ -120,7 +121,7 @@ def test_json_has_all_runs_and_where_they_ran(files: tuple[str, Path]) -> None:
 
 def test_times_are_those_that_scripts_print(files: tuple[str, Path]) -> None:
     """These are not less than the server's delays, but for what rounding takes away."""
-    facts = json.loads((files[1] / 'c.json').read_text())
+    facts = json.loads((files[1] / 'c.json').read_text('utf-8'))
     for script in facts['scripts']:
         elapsed = script['runs'][0]['elapsed']
         assert f'{elapsed:.2f}' == rows(files[0])[script['name']][0]
@@ -132,14 +133,14 @@ def test_number_of_runs_may_be_chosen(
     run_script: RunScript, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_script('compare.py', *SHORTER, '-n', 2, '--json', 'c.json')
-    scripts = json.loads(Path('c.json').read_text())['scripts']
+    scripts = json.loads(Path('c.json').read_text('utf-8'))['scripts']
     assert [len(script['runs']) for script in scripts] == [2, 2]
     monkeypatch.setattr('sys.argv', ['compare.py'])
     assert compare.process_args().runs == 3
 
 
 def test_markdown_is_the_same_table(files: tuple[str, Path]) -> None:
-    lines = (files[1] / 'c.md').read_text().splitlines()
+    lines = (files[1] / 'c.md').read_text('utf-8').splitlines()
     assert lines[0].startswith('| script | time | speed-up |')
     assert [line.split(' | ')[0].removeprefix('| ') for line in lines[2:]] == FLAGS
 
@@ -152,7 +153,7 @@ def test_plot_is_a_picture_1000_pixels_wide(files: tuple[str, Path]) -> None:
 
 
 def test_html_is_a_page_with_all_requests_that_needs_no_server(files: tuple[str, Path]) -> None:
-    (data,) = re.findall(r'id="runs">(.*?)</script>', (files[1] / 'c.html').read_text())
+    (data,) = re.findall(r'id="runs">(.*?)</script>', (files[1] / 'c.html').read_text('utf-8'))
     runs = json.loads(data)
     assert [run['label'].partition(': ')[0] for run in runs] == FLAGS
     assert [len(run['requests']) for run in runs] == [20] * 4
@@ -182,7 +183,7 @@ def test_scan_runs_the_concurrent_scripts_at_each_number(run_script: RunScript) 
 @pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
 def test_scan_can_be_drawn_as_svg(run_script: RunScript) -> None:
     run_script('compare.py', *SHORTER, '--plot', 's.svg')
-    assert Path('s.svg').read_text().startswith('<?xml')
+    assert Path('s.svg').read_text('utf-8').startswith('<?xml')
 
 
 def test_slow_server_that_runs_tells_of_its_requests(
@@ -248,7 +249,7 @@ def test_comparison_of_failures_fails(behavior: str, run_script: RunScript) -> N
     assert run.returncode == 1
     assert {rows(run.stdout)[script][0] for script in FLAGS2} == {'failed'}
     assert re.findall('compare.py: (.*) failed:', run.stderr) == FLAGS2
-    for script in json.loads(Path('c.json').read_text())['scripts']:
+    for script in json.loads(Path('c.json').read_text('utf-8'))['scripts']:
         assert script['runs'] == []
         assert 'nothing was downloaded' in script['failure'] or 'exit status' in script['failure']
 
@@ -295,13 +296,13 @@ def test_signal_ends_scripts_and_reports_what_is_complete(
     process = start_script('compare.py', *options)
     wait_until(lambda: scripts_of(process, FLAGS[1]), PATIENCE)
     start = time.monotonic()
-    os.killpg(process.pid, signum) if to_group else process.send_signal(signum)
+    press_ctrl_c(process) if to_group else process.send_signal(signum)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert time.monotonic() - start < 1.6
     wait_until(lambda: not members(process.pid))
     assert (process.returncode, stderr) == (128 + signum, 'compare.py: interrupted\n')
     assert list(rows(stdout))[:2] == ['script', 'flags.py']
-    assert json.loads(Path('c.json').read_text())['scripts'][0]['runs']
+    assert json.loads(Path('c.json').read_text('utf-8'))['scripts'][0]['runs']
     for picture in PLOT[1:]:
         assert Path(picture).read_bytes().startswith(PNG)
     wait_until(lambda: not running_here())
@@ -319,13 +320,13 @@ def test_threads_that_compute_do_not_hold_up_the_report() -> None:
 
 
 def test_interrupted_comparison_leaves_files_as_they_were(start_script: StartScript) -> None:
-    Path('old.json').write_text('old')
+    Path('old.json').write_text('old', 'utf-8')
     options = ['--json', 'old.json', '--markdown', 'new.md', '--delay', 5, 5]
     process = start_script('compare.py', *options)
     wait_until(lambda: scripts_of(process, FLAGS[0]))
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 130
-    assert Path('old.json').read_text() == 'old'
+    assert Path('old.json').read_text('utf-8') == 'old'
     assert not Path('new.md').exists()
 
 
@@ -404,7 +405,7 @@ def with_sitecustomize(*lines: str) -> dict[str, str]:
     """Return an environment in which each Python runs these lines first."""
     folder = Path('customized').resolve()
     folder.mkdir()
-    (folder / 'sitecustomize.py').write_text('\n'.join(lines))
+    (folder / 'sitecustomize.py').write_text('\n'.join(lines), 'utf-8')
     return {'PYTHONPATH': os.pathsep.join([str(folder), os.environ.get('PYTHONPATH', '')])}
 
 
@@ -444,7 +445,7 @@ def test_busy_machine_is_told_below_the_figures(run_script: RunScript) -> None:
     run = run_script('compare.py', *SHORTER, '--json', 'c.json', **busy)
     note = run.stdout.split('\n\n')[-1]
     assert note.startswith('The machine was busy')
-    assert json.loads(Path('c.json').read_text())['note'] == ' '.join(note.split())
+    assert json.loads(Path('c.json').read_text('utf-8'))['note'] == ' '.join(note.split())
 
 
 @pytest.fixture(scope='module')
@@ -479,7 +480,7 @@ def test_primes_are_compared_by_executor(work: tuple[str, Path]) -> None:
 
 def page_runs(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the runs in a page by their labels."""
-    (data,) = re.findall(r'id="runs">(.*?)</script>', (folder / 'c.html').read_text())
+    (data,) = re.findall(r'id="runs">(.*?)</script>', (folder / 'c.html').read_text('utf-8'))
     return {run['label']: run for run in json.loads(data)}
 
 
@@ -532,7 +533,7 @@ def test_timeline_of_work_has_a_row_per_number(work: tuple[str, Path]) -> None:
 
 
 def test_trace_is_in_the_format_of_chrome(work: tuple[str, Path]) -> None:
-    events = json.loads((work[1] / 'c.trace').read_text())['traceEvents']
+    events = json.loads((work[1] / 'c.trace').read_text('utf-8'))['traceEvents']
     names = [event['args']['name'] for event in events if event['ph'] == 'M']
     assert names == list(rows(work[0]))[1:]
     calls = [event for event in events if event['ph'] == 'X']
@@ -570,20 +571,20 @@ def test_files_keep_their_mode_and_their_links(run_script: RunScript) -> None:
     run_script('compare.py', *SHORTER, '--json', 'link.json')
     assert Path('link.json').is_symlink()
     assert target.stat().st_mode & 0o777 == 0o600
-    assert json.loads(target.read_text())['scripts']
+    assert json.loads(target.read_text('utf-8'))['scripts']
 
 
 def test_link_to_a_file_that_is_to_come_is_followed(run_script: RunScript) -> None:
     Path('link.md').symlink_to('new.md')
     run_script('compare.py', *SHORTER, '--markdown', 'link.md')
     assert Path('link.md').is_symlink()
-    assert Path('new.md').read_text().startswith('| script |')
+    assert Path('new.md').read_text('utf-8').startswith('| script |')
 
 
 def test_pipes_are_written_to(start_script: StartScript) -> None:
     os.mkfifo('pipe')
     process = start_script('compare.py', *SHORTER, '--markdown', 'pipe')
-    assert Path('pipe').read_text().startswith('| script |')
+    assert Path('pipe').read_text('utf-8').startswith('| script |')
     assert process.wait(PATIENCE) == 0
     assert Path('pipe').is_fifo()
 
@@ -607,7 +608,7 @@ def test_closed_streams_do_no_harm(redirection: str) -> None:
     run = redirected(redirection, *SHORTER, '--json', 'c.json', '--timeline')
     assert (run.returncode, run.stderr) == (0, '')
     assert ('speed-up' in run.stdout) == ('>&-' not in redirection.replace('2>&-', ''))
-    assert len(json.loads(Path('c.json').read_text())['scripts']) == 2
+    assert len(json.loads(Path('c.json').read_text('utf-8'))['scripts']) == 2
 
 
 def test_failure_that_cannot_be_told_still_counts() -> None:
@@ -624,7 +625,7 @@ def test_files_are_written_although_nobody_reads_the_table(start_script: StartSc
     process.stdout.close()
     assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
     assert process.stderr.read() == ''
-    assert json.loads(Path('c.json').read_text())['scripts']
+    assert json.loads(Path('c.json').read_text('utf-8'))['scripts']
 
 
 def test_memory_is_left_out_without_psutil(run_script: RunScript) -> None:

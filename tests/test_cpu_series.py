@@ -1,11 +1,10 @@
 """What proc_pool.py and procs.py both promise."""
 
 import argparse
-import os
 import signal
 
 import pytest
-from conftest import RunScript, members, wait_until
+from conftest import RunScript, members, press_ctrl_c, wait_until
 from cpu_tools import (
     LARGE,
     METHODS,
@@ -42,7 +41,7 @@ def test_answers_are_right_however_processes_start(script: str, method: str) -> 
 def test_ctrl_c_ends_all_processes(script: str, method: str) -> None:
     with cpu_script(script, 2, numbers=[LARGE] * 20, method=method) as process:
         wait_until_busy(process)
-        os.killpg(process.pid, signal.SIGINT)
+        press_ctrl_c(process)
         assert_interrupted(process, script)
 
 

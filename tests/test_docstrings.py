@@ -11,7 +11,7 @@ FILES = [
     path
     for folder in (ROOT, ROOT / 'benchmarks', ROOT / 'tests')
     for path in sorted(folder.glob('*.py'))
-    if '>>>' in path.read_text() and path != Path(__file__)
+    if '>>>' in path.read_text('utf-8') and path != Path(__file__)
 ]
 
 

@@ -1,9 +1,7 @@
 """The chapter's programs as a reader may type them beside our modules, with httpx or clients."""
 
 import itertools
-import os
 import re
-import signal
 import socket
 import sys
 import time
@@ -18,6 +16,7 @@ from conftest import (
     Server,
     StartServer,
     flag_files,
+    press_ctrl_c,
     started,
     wait_until,
 )
@@ -330,7 +329,7 @@ def interrupted(listing: str) -> Script:
         with started(args) as process:
             wait_until(lambda: len(server.connections) > 3)
             time.sleep(0.3)
-            os.killpg(process.pid, signal.SIGINT)
+            press_ctrl_c(process)
             signalled = time.monotonic()
             stdout, stderr = process.communicate(timeout=PATIENCE)
             assert time.monotonic() - signalled < SOON

@@ -1,6 +1,5 @@
 """The script with executors other than a pool of processes."""
 
-import os
 import re
 import signal
 import socket
@@ -16,6 +15,7 @@ from conftest import (
     PATIENCE,
     RunScript,
     StartScript,
+    press_ctrl_c,
     started,
     wait_until,
     without,
@@ -60,11 +60,11 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
         [*dask, 'scheduler', '--host', '127.0.0.1', '--port', '0', *common],
         *[[*dask, 'worker', '--nthreads', '1', *common]] * 2,
     ]
-    with ExitStack() as stack, (tmp_path / 'dask.log').open('w') as log:
+    with ExitStack() as stack, (tmp_path / 'dask.log').open('w', encoding='utf-8') as log:
         for args in commands:
             stack.enter_context(started(args, stdout=log, stderr=log, cwd=tmp_path))
         wait_until(contact.exists, PATIENCE)
-        yield re.findall(r'tcp://[^"]+', contact.read_text())[0]
+        yield re.findall(r'tcp://[^"]+', contact.read_text('utf-8'))[0]
 
 
 @pytest.mark.parametrize(('kind', 'means'), KINDS)
@@ -91,7 +91,7 @@ def test_ctrl_c_ends_it_quietly(kind: str, means: str) -> None:
     ) as process:
         assert process.stdout
         assert means in process.stdout.readline()
-        os.killpg(process.pid, signal.SIGINT)
+        press_ctrl_c(process)
         assert_interrupted(process, 'prime_pools.py')
 
 

@@ -23,6 +23,8 @@ from conftest import (
     command,
     flag_files,
     members,
+    needs_posix,
+    press_ctrl_c,
     started,
     wait_until,
 )
@@ -35,8 +37,6 @@ from endings import (
     complaints,
     counts,
     ending_of,
-    needs_posix,
-    press_ctrl_c,
     send,
     status_of,
 )

@@ -78,15 +78,15 @@ def greeting(server: subprocess.Popen[str]) -> str:
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """Return a folder to serve, next to a file that is none of the clients' business."""
-    (tmp_path / 'secret').write_text('SECRET')
+    (tmp_path / 'secret').write_text('SECRET', 'utf-8')
     folder = tmp_path / 'site'
     folder.mkdir()
     (folder / 'link').symlink_to('../secret')
     (folder / 'loop').symlink_to('loop')
-    (folder / 'page').write_text('public')
+    (folder / 'page').write_text('public', 'utf-8')
     (folder / 'sub/.hidden').mkdir(parents=True)
-    (folder / 'sub/.hidden/file').write_text('SECRET')
-    (folder / '.env').write_text('SECRET')
+    (folder / 'sub/.hidden/file').write_text('SECRET', 'utf-8')
+    (folder / '.env').write_text('SECRET', 'utf-8')
     (folder / 'env').symlink_to('.env')
     (folder / '.page').symlink_to('page')
     return folder
@@ -558,7 +558,7 @@ def test_help_is_shown_in_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
 
 
 def test_greeting_is_a_line_of_its_own_after_what_others_print() -> None:
-    Path('sitecustomize.py').write_text('print("Hello from the site")')
+    Path('sitecustomize.py').write_text('print("Hello from the site")', 'utf-8')
     args = command('slow_server.py', 0, '--max-delay', 0)
     with started(args, env=os.environ | {'PYTHONPATH': str(Path.cwd())}) as server:
         assert server.stdout
@@ -604,12 +604,12 @@ def test_log_that_cannot_be_written_is_told_in_one_line(log: str, run_script: Ru
 @pytest.mark.skipif(not Path('/dev/full').exists(), reason='no /dev/full, a disk that is full')
 def test_full_disk_ends_the_log_but_not_the_serving(tmp_path: Path) -> None:
     args = command('slow_server.py', 0, '--max-delay', 0, '--log', '/dev/full')
-    with (tmp_path / 'err').open('w') as stderr, started(args, stderr=stderr) as server:
+    with (tmp_path / 'err').open('wb') as stderr, started(args, stderr=stderr) as server:
         url = greeting(server)
         with httpx.Client(base_url=url) as client:
             assert [client.get(path(cc)).content == image(cc) for cc in CODES[:3]] == [True] * 3
-        wait_until(lambda: (tmp_path / 'err').read_text().count('\n') == 4)
-    lines = (tmp_path / 'err').read_text().splitlines()
+        wait_until(lambda: (tmp_path / 'err').read_text('utf-8').count('\n') == 4)
+    lines = (tmp_path / 'err').read_text('utf-8').splitlines()
     complaint = 'slow_server.py: cannot write /dev/full: No space left on device; '
     assert sorted(line.startswith(complaint) for line in lines) == [False, False, False, True]
 
@@ -636,14 +636,14 @@ def test_connections_are_kept_alive_without_stderr() -> None:
                 assert [client.get(path(cc)).status_code for cc in CODES[:3]] == [200] * 3
         finally:
             server.kill()
-    ports = {json.loads(line)['client_port'] for line in Path('log').read_text().splitlines()}
+    ports = {json.loads(line)['client_port'] for line in Path('log').read_bytes().splitlines()}
     assert len(ports) == 1
 
 
 def test_flag_is_unavailable_not_missing_without_file_descriptors(tmp_path: Path) -> None:
     args = command('slow_server.py', 0, '--min-delay', 0.5, '--max-delay', 0.5)
     few_files = ['sh', '-c', 'ulimit -n 40; exec "$@"', 'sh', *args]
-    with (tmp_path / 'err').open('w') as stderr, started(few_files, stderr=stderr) as server:
+    with (tmp_path / 'err').open('wb') as stderr, started(few_files, stderr=stderr) as server:
         url = greeting(server)
         clients = [connect(url) for _ in range(60)]
         answers = []
@@ -655,7 +655,7 @@ def test_flag_is_unavailable_not_missing_without_file_descriptors(tmp_path: Path
         wait_until(lambda: httpx.get(url + path('br')).status_code == 200)
         clients[0].close()
     assert answers == [b'HTTP/1.1 503'] * 2
-    assert (tmp_path / 'err').read_text().startswith('BR  0.500s  503\n')
+    assert (tmp_path / 'err').read_text('utf-8').startswith('BR  0.500s  503\n')
 
 
 def test_limit_of_open_files_is_raised() -> None:

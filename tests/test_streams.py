@@ -13,11 +13,13 @@ from conftest import (
     command,
     flag_files,
     members,
+    needs_posix,
+    press_ctrl_c,
     started,
     wait_until,
 )
 from cpu_tools import SMALL, SMALL_ENDS, cpu_script
-from endings import ALONE, FLAGS, FLAGS2, complaints, ending_of, needs_posix, press_ctrl_c
+from endings import ALONE, FLAGS, FLAGS2, complaints, ending_of
 from raw_server import misbehaving
 
 from pools.kinds import KINDS
@@ -103,7 +105,7 @@ def test_ctrl_c_may_end_the_reader_of_the_output_too(start_script: StartScript) 
 def test_output_without_room_is_told_in_one_line(script: str, fast_server: Server) -> None:
     server = [] if script in ALONE else ['-s', fast_server.url]
     with (
-        Path('/dev/full').open('w') as full,
+        Path('/dev/full').open('w', encoding='utf-8') as full,
         started(command(script, *server), stdout=full) as process,
     ):
         assert process.communicate(timeout=PATIENCE)[1] == f'{script}: No space left on device\n'
@@ -115,7 +117,7 @@ def test_output_without_room_is_told_in_one_line(script: str, fast_server: Serve
 @pytest.mark.parametrize('count', [1, 10**6])
 def test_output_without_room_is_noticed_at_any_write(count: int, flush: str) -> None:
     with (
-        Path('/dev/full').open('w') as full,
+        Path('/dev/full').open('w', encoding='utf-8') as full,
         started(command(JOBS, 'print_lines', count, flush), stdout=full) as process,
     ):
         assert process.communicate(timeout=PATIENCE)[1] == 'jobs.py: No space left on device\n'

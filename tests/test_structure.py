@@ -69,7 +69,7 @@ CONCURRENCY = {
 def imported_by(path: Path) -> set[str]:
     """Return the modules that a file imports anywhere, as in `import a.b` or `from a import b`."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text('utf-8'))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -104,7 +104,7 @@ def test_scripts_have_the_concurrency_of_the_book(script: str) -> None:
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
 def test_exactly_what_can_be_run_is_executable(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_text('utf-8')
     assert text.startswith('#!/usr/bin/env python3\n') == ("if __name__ == '__main__':" in text)
     assert os.access(path, os.X_OK) == text.startswith('#!')
 
@@ -139,7 +139,7 @@ def test_helpers_know_no_script() -> None:
 
 @pytest.mark.parametrize('path', SOURCES, ids=module_name)
 def test_functions_are_short(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text('utf-8'))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno
             assert node.end_lineno - node.lineno < MAX_LINES, node.name

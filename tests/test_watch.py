@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import Server, StartServer, wait_until
+from conftest import Server, StartServer, needs_posix, wait_until
 
 import slow_server
 from comparing.page import PLACEHOLDER, html_page
@@ -492,9 +492,9 @@ def test_page_grows_with_the_window_on_a_wall(page: 'Page') -> None:
     assert page.evaluate('location.hash') == ''
 
 
-@pytest.mark.parametrize('signum', [signal.SIGTERM, signal.SIGSTOP])
+@pytest.mark.parametrize('name', ['SIGTERM', pytest.param('SIGSTOP', marks=needs_posix)])
 def test_clock_stops_when_the_server_does(
-    signum: signal.Signals, page: 'Page', start_server: StartServer
+    name: str, page: 'Page', start_server: StartServer
 ) -> None:
     server = start_server('--min-delay', 30, '--max-delay', 30)
     page.goto(site(server))
@@ -502,7 +502,7 @@ def test_clock_stops_when_the_server_does(
     with socket.create_connection((address.hostname, address.port)) as client:
         client.sendall(b'GET /flags/br/br.gif HTTP/1.1\r\nHost: localhost\r\n\r\n')
         wait_for_charts(page, (1, 1))
-        server.process.send_signal(signum)
+        server.process.send_signal(signal.Signals[name])
         page.get_by_text('does not answer').wait_for()
         page.wait_for_timeout(1500)
         chart = "document.querySelector('figure canvas').toDataURL()"

@@ -1,0 +1,268 @@
+"""What scripts do on Windows and macOS, as far as this system can be made to look like them.
+
+See windows/sitecustomize.py: spawned processes, two signals, no interruption of locks, pipes that
+break with EINVAL, a coarse clock, an old encoding, and modules and functions that are missing.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    StartScript,
+    StartServer,
+    altered_copy,
+    command,
+    flag_files,
+    flag_url,
+    needs_posix,
+    press_ctrl_c,
+    running_here,
+    started,
+    wait_until,
+)
+from cpu_tools import LARGE, SMALL, SMALL_ENDS, cpu_script, output_of
+from endings import ALONE, FLAGS, FLAGS2, SOON, complaints, counts, ending_of
+from raw_server import misbehaving
+
+JOBS = 'tests/jobs.py'
+POOLS = ['proc_pool.py', 'procs.py', 'prime_pools.py']
+SIMULATION = ROOT / 'tests/windows'
+
+pytestmark = needs_posix
+
+
+@pytest.fixture(autouse=True)
+def _windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all that a test starts run as on Windows."""
+    monkeypatch.setenv('PYTHONPATH', str(SIMULATION))
+
+
+def evaluated(expression: str) -> str:
+    """Return what an expression prints as on Windows."""
+    args = [sys.executable, '-c', f'from support import servers; print({expression})']
+    return subprocess.run(
+        args, cwd=ROOT, capture_output=True, encoding='utf-8', check=True
+    ).stdout.strip()
+
+
+def test_simulation_is_at_work() -> None:
+    assert evaluated('servers.sys.platform') == 'win32'
+
+
+@pytest.mark.parametrize('script', FLAGS + FLAGS2)
+def test_flags_are_downloaded_from_a_server_of_their_own(
+    script: str, start_script: StartScript, free_port: int
+) -> None:
+    folder = altered_copy('support/servers.py', '8000', str(free_port))
+    process = start_script(script, '-s', 'LOCAL', folder=folder)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, stderr
+    assert len(complaints(stderr)) == 1  # that nothing listens
+    assert stdout
+    assert len(flag_files()) == (5 if script == 'flags_threadpool_futures.py' else 20)
+
+
+@pytest.mark.parametrize('script', POOLS)
+def test_pools_check_numbers(script: str) -> None:
+    with cpu_script(script, 2, numbers=SMALL) as process:
+        assert len(output_of(process)) == len(SMALL) + 2
+
+
+@pytest.mark.parametrize('script', ['primes.py', 'demo_executor_map.py'])
+def test_scripts_without_options_end_well(script: str) -> None:
+    with cpu_script(script, numbers=SMALL) as process:
+        assert output_of(process)
+
+
+@pytest.mark.parametrize('args', [['flags', '--delay', 0, 0.1], ['primes', 2]], ids=str)
+def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -> None:
+    folder = altered_copy('primes.py', '= list(PRIMALITY)', f'= {SMALL}')
+    options = ['-n', 1, '--timeline', '--html', 'c.html', '--trace', 'c.trace', '--json', 'c.json']
+    with started(command('compare.py', *args, *options, folder=folder)) as process:
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (0, '')
+    assert 'failed' not in stdout
+    assert Path('c.html').stat().st_size > 10_000
+
+
+@pytest.mark.parametrize('script', FLAGS + FLAGS2)
+def test_ctrl_c_ends_downloads_at_once(script: str, start_script: StartScript) -> None:
+    with misbehaving('never answers') as server:
+        process = start_script(script, '-s', server.url)
+        wait_until(lambda: server.connections, PATIENCE)
+        time.sleep(1)  # until the main thread waits
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert ending.status == 130
+    assert complaints(ending.stderr) == ([] if script in FLAGS2 else [f'{script}: interrupted'])
+    if script in FLAGS2:
+        assert counts(ending.stdout) == {'downloaded': 0, 'cancelled': 20}
+    assert ending.seconds < SOON
+
+
+@pytest.mark.parametrize('script', ALONE)
+def test_ctrl_c_ends_work_on_this_machine_at_once(script: str) -> None:
+    with cpu_script(script, numbers=[2, *[LARGE] * 20]) as process:
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(1)  # until processes have started
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (130, f'{script}: interrupted\n')
+    assert ending.seconds < SOON
+
+
+def test_ctrl_c_does_not_disturb_processes_that_start(
+    start_script: StartScript, rng: random.Random
+) -> None:
+    """Press again if that was in vain: in the moments of a start, nobody hears it."""
+    for _ in range(5):
+        job = start_script(JOBS, 'sleep_in_processes', 'spawn')
+        assert job.stdout
+        job.stdout.readline()
+        time.sleep(rng.uniform(0, 2))
+        while job.poll() is None:
+            press_ctrl_c(job)
+            with suppress(subprocess.TimeoutExpired):
+                job.wait(SOON)
+        ending = ending_of(job)
+        assert (ending.status, ending.stderr) == (130, 'jobs.py: interrupted\n')
+
+
+def test_private_server_does_not_see_ctrl_c(start_script: StartScript, free_port: int) -> None:
+    folder = altered_copy('support/servers.py', '8001', str(free_port))
+    process = start_script('flags.py', '-s', 'DELAY', folder=folder)
+    assert process.stderr
+    process.stderr.readline()  # that nothing listens
+    (server,) = [pid for pid, words in running_here().items() if '--until-eof' in words]
+    assert os.getpgid(server) != os.getpgid(process.pid)
+    press_ctrl_c(process)
+    ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (130, 'flags.py: interrupted\n')
+
+
+@pytest.mark.parametrize('script', [*FLAGS[:4], *FLAGS2[:2]])
+def test_errors_have_the_name_that_the_system_tells(
+    script: str, run_script: RunScript, free_port: int
+) -> None:
+    """The one that asyncio tells is made up on this system."""
+    run = run_script(script, '-s', f'http://127.0.0.1:{free_port}/flags')
+    assert 'Connection refused' in run.stderr
+    assert 'Unknown' not in run.stderr
+    assert run.returncode == 1
+
+
+@pytest.mark.parametrize('script', [*FLAGS, *FLAGS2])
+def test_reader_who_leaves_ends_downloads(
+    script: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.05, '--max-delay', 0.1)
+    options = ['-ev'] if script in FLAGS2 else []
+    process = start_script(script, *options, '-s', server.url)
+    assert process.stdout
+    process.stdout.read(1)
+    process.stdout.close()
+    process.stdout = None
+    ending = ending_of(process)
+    assert (ending.status, complaints(ending.stderr)) == (141, [])
+    assert ending.seconds < SOON
+    assert len(server.requests()) < 200
+
+
+@pytest.mark.parametrize('script', POOLS)
+def test_reader_who_leaves_ends_pools(script: str) -> None:
+    with cpu_script(script, 2, numbers=SMALL_ENDS) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdout = None
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (141, '')
+
+
+def test_it_is_soon_known_that_nothing_listens(free_port: int) -> None:
+    start = time.monotonic()
+    assert evaluated(f'servers.is_listening("http://localhost:{free_port}")') == 'False'
+    alone = time.monotonic()
+    assert evaluated('0') == '0'
+    assert alone - start - (time.monotonic() - alone) < 1
+
+
+def test_two_servers_do_not_share_a_port(start_server: StartServer, run_script: RunScript) -> None:
+    port = start_server('--max-delay', 0).url.split(':')[2].partition('/')[0]
+    run = run_script('slow_server.py', port, '--until-eof')
+    assert 'slow_server.py: cannot listen on ' in run.stderr
+    assert run.returncode == 1
+
+
+def test_server_answers_and_ends_by_ctrl_c(start_server: StartServer) -> None:
+    server = start_server('--max-delay', 0, '--error-rate', 0.5)
+    args = command('flags2_threadpool.py', '-v', '-s', server.url)
+    subprocess.run(args, capture_output=True, timeout=PATIENCE, check=False)
+    assert {request['status'] for request in server.first_requests(20)} == {200, 418}
+    assert flag_url('/flags', 'BR') in {request['path'] for request in server.requests()}
+    press_ctrl_c(server.process)
+    assert server.process.wait(PATIENCE) == 0
+
+
+def test_letters_that_the_code_page_lacks_do_no_harm(run_script: RunScript) -> None:
+    run = run_script('flags2_sequential.py', '-s', 'http://флаги.invalid/flags', 'br')
+    assert r'URL site: http://\u0444' in run.stdout
+    assert '1 error.' in run.stdout
+    assert 'Traceback' not in run.stderr
+
+
+def test_tests_are_collected_without_what_windows_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have pytest itself, and what tests import, loaded before the simulation begins."""
+    monkeypatch.delenv('PYTHONPATH')
+    code = """if True:
+        import hypothesis, httpx, matplotlib, pkgutil, psutil, pytest, sys, trustme, _pytest
+        for module in pkgutil.walk_packages(_pytest.__path__, '_pytest.'):
+            __import__(module.name)
+        sys.modules.pop('sitecustomize', None)
+        sys.path.insert(0, 'tests/windows')
+        import sitecustomize
+        sys.exit(pytest.main(sys.argv[1:]))
+    """
+    args = ['--collect-only', '-q', '-p', 'no:cacheprovider', '--override-ini=addopts=']
+    run = subprocess.run(
+        [sys.executable, '-c', code, *args],
+        cwd=ROOT,
+        capture_output=True,
+        encoding='utf-8',
+        timeout=PATIENCE,
+    )
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+
+
+def test_reader_who_leaves_is_noticed_where_poll_tells_only_what_it_was_asked(
+    start_script: StartScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of macOS tells nothing of a pipe that nobody asked to write to."""
+    lines = [
+        'import select',
+        'class Poll:',
+        '    def __init__(self, real=select.poll): self.real = real()',
+        '    def register(self, fd, events):',
+        '        if events: self.real.register(fd, events)',
+        '    def poll(self, timeout): return self.real.poll(timeout)',
+        'select.poll = Poll',
+    ]
+    Path('sitecustomize.py').write_text('\n'.join(lines), 'utf-8')
+    monkeypatch.setenv('PYTHONPATH', str(Path.cwd()))
+    process = start_script(JOBS, 'print_lines', 10**9, 'flush')
+    assert process.stdout
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (141, '')

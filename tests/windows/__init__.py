@@ -1,0 +1,1 @@
+"""A Python that looks like that of Windows."""
