@@ -7,7 +7,6 @@ import subprocess
 import time
 from typing import NamedTuple
 
-import pytest
 from conftest import PATIENCE, members, wait_until
 
 FLAGS = [
@@ -22,8 +21,6 @@ ALONE = ['primes.py', 'proc_pool.py', 'prime_pools.py', 'procs.py', 'demo_execut
 
 SOON = 3.0  # seconds: about one, unless the machine is busy
 
-needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')
-
 
 class Ending(NamedTuple):
     """How a script has ended that got a signal."""
@@ -32,11 +29,6 @@ class Ending(NamedTuple):
     stdout: str
     stderr: str
     seconds: float
-
-
-def press_ctrl_c(process: subprocess.Popen[str]) -> None:
-    """Do to a process and its children what a terminal does."""
-    os.killpg(process.pid, signal.SIGINT)
 
 
 def send(process: subprocess.Popen[str], name: str, to: str = 'group') -> None:

@@ -22,6 +22,8 @@ from conftest import (
     command,
     flag_files,
     members,
+    needs_posix,
+    press_ctrl_c,
     started,
     wait_until,
 )
@@ -34,8 +36,6 @@ from endings import (
     complaints,
     counts,
     ending_of,
-    needs_posix,
-    press_ctrl_c,
     send,
     status_of,
 )
@@ -126,12 +126,13 @@ def test_ctrl_c_that_dask_workers_do_not_see_ends_them_too() -> None:
     assert (ending.status, ending.stderr) == (130, 'prime_pools.py: interrupted\n')
 
 
+@pytest.mark.parametrize('to', ['group', 'process'])
 @pytest.mark.parametrize('method', METHODS)
 @pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
-def test_ctrl_c_ends_processes_however_they_start(script: str, method: str) -> None:
+def test_ctrl_c_ends_processes_however_they_start(script: str, method: str, to: str) -> None:
     with cpu_script(script, 2, numbers=[LARGE] * 20, method=method) as process:
         wait_until_busy(process)
-        press_ctrl_c(process)
+        send(process, 'SIGINT', to)
         ending = ending_of(process)
     assert (ending.status, ending.stderr) == (130, f'{script}: interrupted\n')
     assert ending.seconds < SOON

@@ -13,11 +13,13 @@ from conftest import (
     command,
     flag_files,
     members,
+    needs_posix,
+    press_ctrl_c,
     started,
     wait_until,
 )
 from cpu_tools import SMALL, SMALL_ENDS, cpu_script
-from endings import ALONE, FLAGS, FLAGS2, complaints, ending_of, needs_posix, press_ctrl_c
+from endings import ALONE, FLAGS, FLAGS2, complaints, ending_of
 from raw_server import misbehaving
 
 from pools.kinds import KINDS
