@@ -325,6 +325,11 @@ def flag_url(base_url: str, cc: str) -> str:
     return f'{base_url}/{cc}/{cc}.gif'.lower()
 
 
+def flag(cc: str) -> bytes:
+    """Return the flag that has to be served for a code."""
+    return (ROOT / flag_url('flags', cc)).read_bytes()
+
+
 def flag_files() -> list[str]:
     """Return the names of all files in the folder for downloads, hidden ones too."""
     return sorted(path.name for path in Path('downloaded').iterdir())

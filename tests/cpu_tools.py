@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ from conftest import PATIENCE, altered_copy, command, members, started, wait_unt
 LARGE = 9999999999999917  # a prime that takes a second or more
 SMALL = [142702110479723, 4444444444444444, 2, 9999999999999999]
 SMALL_ENDS = [2, LARGE, LARGE, 9999999999999999]  # quick to begin with, in either direction
+
+LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')  # about a number
 
 METHODS = multiprocessing.get_all_start_methods()
 

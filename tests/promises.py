@@ -26,8 +26,8 @@ from conftest import (
     StartServer,
     altered_copy,
     command,
+    flag,
     flag_files,
-    flag_url,
     needs_posix,
     serving,
     shown_on_terminal,
@@ -69,7 +69,7 @@ def run_in(folder: Path, script: str, *args: object, server: list[object]) -> Do
 
 def served(codes: list[str]) -> dict[str, bytes]:
     """Return the files that have to be there once the flags for codes are downloaded."""
-    return {f'{cc}.gif': (ROOT / flag_url('flags', cc)).read_bytes() for cc in codes}
+    return {f'{cc}.gif': flag(cc) for cc in codes}
 
 
 def one_line(script: str, stderr: str) -> bool:

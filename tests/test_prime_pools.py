@@ -19,6 +19,7 @@ from conftest import (
     without,
 )
 from cpu_tools import (
+    LINE,
     SMALL,
     answers,
     cpu_script,
@@ -36,7 +37,6 @@ KINDS = [
     pytest.param('interpreter', '2 interpreters', id='interpreter', marks=needs_interpreters),
     pytest.param('dask', '2 dask workers', id='dask', marks=needs_dask),
 ]
-LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')
 
 
 def workers_of(kind: str) -> list[str]:

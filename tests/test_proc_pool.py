@@ -8,13 +8,20 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from conftest import PATIENCE, ROOT
-from cpu_tools import LARGE, SMALL, answers, cpu_script, kill_worker, output_of, wait_until_busy
+from cpu_tools import (
+    LARGE,
+    LINE,
+    SMALL,
+    answers,
+    cpu_script,
+    kill_worker,
+    output_of,
+    wait_until_busy,
+)
 from promises import WorkersPromises
 
 from primes import PRIMALITY
 from support.arguments import MAX_WORKERS, worker_count
-
-LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')
 
 
 class TestPromises(WorkersPromises):

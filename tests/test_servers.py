@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +16,14 @@ import httpx
 import pytest
 from conftest import (
     PATIENCE,
-    ROOT,
     Server,
     StartScript,
     altered_copy,
+    flag,
     flag_files,
     flag_url,
     needs_posix,
     running_here,
-    started,
     wait_until,
 )
 
@@ -118,14 +116,12 @@ def test_server_that_listens_is_used(
 
 
 def test_plain_file_server_serves_as_local(
-    free_label: Callable[[str], str], free_port: int
+    file_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, '-m', 'http.server', '--directory', str(ROOT), str(free_port)]
-    with started([*command, '--bind', 'localhost']):
-        wait_until(lambda: servers.is_listening(f'http://localhost:{free_port}'))
-        with servers.running(free_label('LOCAL')) as base_url:
-            assert base_url == f'http://localhost:{free_port}/flags'
-            assert httpx.get(flag_url(base_url, 'BR')).is_success
+    monkeypatch.setitem(servers.SERVERS, 'LOCAL', file_server)
+    with servers.running('LOCAL') as base_url:
+        assert base_url == file_server
+        assert httpx.get(flag_url(base_url, 'BR')).is_success
 
 
 @pytest.mark.parametrize('name', ['REMOTE', 'http://localhost:9/flags'])
@@ -143,7 +139,7 @@ def test_private_server_runs_for_the_duration(
 ) -> None:
     with servers.running(free_label('LOCAL')) as base_url:
         assert base_url != servers.SERVERS['LOCAL']
-        assert httpx.get(flag_url(base_url, 'BR')).content == image('BR')
+        assert httpx.get(flag_url(base_url, 'BR')).content == flag('BR')
     assert not servers.is_listening(base_url)
     message = f'Nothing listens on port {free_port}; using {base_url}\n'
     assert capfd.readouterr() == ('', message)
@@ -153,11 +149,6 @@ def test_private_server_ends_when_the_block_fails(free_label: Callable[[str], st
     with pytest.raises(ZeroDivisionError), servers.running(free_label('LOCAL')) as base_url:
         raise ZeroDivisionError
     assert not servers.is_listening(base_url)
-
-
-def image(cc: str) -> bytes:
-    """Return the flag that has to be served."""
-    return (ROOT / flag_url('flags', cc)).read_bytes()
 
 
 def test_private_servers_behave_as_their_labels_promise(

@@ -26,6 +26,7 @@ from conftest import (
     StartScript,
     StartServer,
     command,
+    flag,
     started,
     wait_until,
 )
@@ -47,11 +48,6 @@ def own_server(start_server: StartServer) -> Server:
 def path(cc: str) -> str:
     """Return the path of a flag below the base URL."""
     return f'/{cc}/{cc}.gif'
-
-
-def image(cc: str) -> bytes:
-    """Return the flag that has to be served."""
-    return (ROOT / f'flags{path(cc)}').read_bytes()
 
 
 def connect(url: str) -> socket.socket:
@@ -104,7 +100,7 @@ def test_only_loopback_addresses_are_listened_to(fast_server: Server) -> None:
 def test_bind_chooses_the_address(start_server: StartServer) -> None:
     server = start_server('--bind', '127.0.0.1', '--max-delay', 0)
     assert server.url.startswith('http://127.0.0.1:')
-    assert httpx.get(server.url + path('br')).content == image('br')
+    assert httpx.get(server.url + path('br')).content == flag('br')
 
 
 def test_676_requests_of_one_client_share_a_connection_and_all_flags_arrive(
@@ -113,7 +109,7 @@ def test_676_requests_of_one_client_share_a_connection_and_all_flags_arrive(
     with httpx.Client(base_url=fast_server.url) as client:
         answers = {cc: client.get(path(cc)) for cc in ALL_CODES}
     found = {cc: answer.content for cc, answer in answers.items() if answer.status_code == 200}
-    assert found == {cc: image(cc) for cc in CODES}
+    assert found == {cc: flag(cc) for cc in CODES}
     assert {answers[cc].status_code for cc in answers.keys() - found.keys()} == {404}
     assert len({request['client_port'] for request in fast_server.first_requests(676)}) == 1
 
@@ -224,7 +220,7 @@ def test_what_the_page_asks_for_is_neither_delayed_nor_logged(start_server: Star
     with httpx.Client(base_url=site_of(server)) as page:
         responses = [page.get('/requests'), page.get(f'/flags{path("br")}?picture')]
     assert [response.status_code for response in responses] == [200, 200]
-    assert responses[1].content == image('br')
+    assert responses[1].content == flag('br')
     assert responses[0].json()['requests'] == []
     assert (server.requests(), server.lines()) == ([], [])
 
@@ -361,14 +357,14 @@ def test_small_response_leaves_in_one_write(fast_server: Server) -> None:
     with connect(fast_server.url) as client:
         for cc in CODES[:50]:
             client.sendall(ask(cc))
-            assert client.recv(65536).endswith(image(cc))
+            assert client.recv(65536).endswith(flag(cc))
 
 
 def test_head_is_answered_without_a_body(fast_server: Server) -> None:
     with httpx.Client(base_url=fast_server.url) as client:
         head = client.head(path('br'))
-        assert client.get(path('cn')).content == image('cn')
-    assert int(head.headers['content-length']) == len(image('br'))
+        assert client.get(path('cn')).content == flag('cn')
+    assert int(head.headers['content-length']) == len(flag('br'))
 
 
 def test_body_of_a_request_is_not_taken_for_another_request(fast_server: Server) -> None:
@@ -404,7 +400,7 @@ def test_pipelined_requests_are_delayed_one_by_one(start_server: StartServer) ->
 
 def test_silent_clients_keep_nobody_waiting(fast_server: Server) -> None:
     silent = [connect(fast_server.url) for _ in range(50)]
-    assert httpx.get(fast_server.url + path('br')).content == image('br')
+    assert httpx.get(fast_server.url + path('br')).content == flag('br')
     for client in silent:
         client.close()
 
@@ -486,7 +482,7 @@ def test_nonsense_costs_a_line_at_most(own_server: Server) -> None:
             with suppress(ConnectionResetError):  # what it has not read is lost
                 while client.recv(65536):
                     pass
-        assert httpx.get(own_server.url + path('br')).content == image('br')
+        assert httpx.get(own_server.url + path('br')).content == flag('br')
         wait_until(partial(answered, count))
         assert len(own_server.lines()) <= before + 2, nonsense[:20]
 
@@ -593,7 +589,7 @@ def test_full_disk_ends_the_log_but_not_the_serving(tmp_path: Path) -> None:
     with (tmp_path / 'err').open('w') as stderr, started(args, stderr=stderr) as server:
         url = greeting(server)
         with httpx.Client(base_url=url) as client:
-            assert [client.get(path(cc)).content == image(cc) for cc in CODES[:3]] == [True] * 3
+            assert [client.get(path(cc)).content == flag(cc) for cc in CODES[:3]] == [True] * 3
         wait_until(lambda: (tmp_path / 'err').read_text().count('\n') == 4)
     lines = (tmp_path / 'err').read_text().splitlines()
     complaint = 'slow_server.py: cannot write /dev/full: No space left on device; '
@@ -650,7 +646,7 @@ def test_limit_of_open_files_is_raised() -> None:
     with started(few_files) as server:
         url = greeting(server)
         clients = [connect(url) for _ in range(60)]
-        assert httpx.get(url + path('br')).content == image('br')
+        assert httpx.get(url + path('br')).content == flag('br')
         for client in clients:
             client.close()
 
@@ -686,7 +682,7 @@ def test_greeting_that_nobody_reads_does_not_matter(free_port: int) -> None:
             url = f'http://localhost:{free_port}/flags{path("br")}'
             transport = httpx.HTTPTransport(retries=8)  # it takes a moment to start
             with httpx.Client(transport=transport) as client:
-                assert client.get(url).content == image('br')
+                assert client.get(url).content == flag('br')
         finally:
             server.kill()
 
