@@ -154,11 +154,11 @@ def test_runs_have_charts_of_their_own_the_newest_on_top(
 def test_clients_at_the_same_time_have_charts_of_their_own(
     page: 'Page', start_server: StartServer
 ) -> None:
-    server = start_server('--min-delay', 0.2, '--max-delay', 0.2)
+    server = start_server('--min-delay', 0.5, '--max-delay', 0.5)
     page.goto(site(server))
     with ThreadPoolExecutor(2) as executor:
         executor.submit(download, server, CODES[:4], 2, 'one.py')
-        page.wait_for_timeout(100)
+        wait_until(lambda: names(page) == ['one.py'])
         executor.submit(download, server, CODES[:3], 1, 'two.py')
     wait_for_charts(page, (1, 3), (2, 4))
     assert names(page) == ['two.py', 'one.py']
