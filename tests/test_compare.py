@@ -292,11 +292,13 @@ def test_script_that_fails_half_way_has_no_time() -> None:
     assert all(cells[0] == 'failed' for cells in list(rows(stdout).values())[1:])
 
 
-def test_script_that_is_stopped_has_no_time(start_script: StartScript) -> None:
+def test_script_that_is_stopped_has_no_time(
+    start_script: StartScript, start_server: StartServer
+) -> None:
     """It reports what it has done so far, and how long that took."""
-    process = start_script('compare.py', 'flags2', '-n', 1, '--delay', 1.5, 1.5, 'br', 'us')
-    wait_until(lambda: scripts_of(process, 'flags2_sequential.py'))
-    time.sleep(1)
+    server = start_server('--min-delay', 1.5, '--max-delay', 1.5)
+    process = start_script('compare.py', 'flags2', '-n', 1, '-s', server.url, 'br', 'us')
+    wait_until(server.requests, PATIENCE)
     os.kill(scripts_of(process, 'flags2_sequential.py')[0], signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert rows(stdout)['flags2_sequential.py'][0] == 'failed'
