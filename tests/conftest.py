@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -62,6 +63,8 @@ def make_environment() -> None:
 
 
 make_environment()
+settings.register_profile('tests', max_examples=30, deadline=None)  # on any machine
+settings.load_profile('tests')
 pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
 
 needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')
@@ -320,6 +323,11 @@ def accepts_connections(port: int) -> bool:
 def flag_url(base_url: str, cc: str) -> str:
     """Return the URL of a flag, or its path below a folder."""
     return f'{base_url}/{cc}/{cc}.gif'.lower()
+
+
+def flag(cc: str) -> bytes:
+    """Return the flag that has to be served for a code."""
+    return (ROOT / flag_url('flags', cc)).read_bytes()
 
 
 def flag_files() -> list[str]:

@@ -2,18 +2,19 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from conftest import PATIENCE, altered_copy, command, members, started, wait_until
 
 LARGE = 9999999999999917  # a prime that takes a second or more
-SOON = 10.0  # seconds: about one, but on a busy machine a new process takes long to load
 SMALL = [142702110479723, 4444444444444444, 2, 9999999999999999]
 SMALL_ENDS = [2, LARGE, LARGE, 9999999999999999]  # quick to begin with, in either direction
+
+LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')  # about a number
 
 METHODS = multiprocessing.get_all_start_methods()
 
@@ -56,23 +57,3 @@ def kill_worker(process: subprocess.Popen[str]) -> int:
     worker = next(pid for pid in members(process.pid) if pid != process.pid)
     os.kill(worker, signal.SIGKILL)
     return worker
-
-
-def assert_reader_may_leave(process: subprocess.Popen[str]) -> None:
-    """Check that a process ends without a word once nobody reads what it prints."""
-    assert process.stdout
-    assert process.stderr
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=PATIENCE) == 128 + signal.SIGPIPE
-    assert process.stderr.read() == ''
-    wait_until(lambda: not members(process.pid))
-
-
-def assert_interrupted(process: subprocess.Popen[str], name: str) -> None:
-    """Check that a process that has just been sent SIGINT ends soon, quietly and completely."""
-    start = time.monotonic()
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert time.monotonic() - start < SOON
-    assert (process.returncode, errors) == (130, f'{name}: interrupted\n')
-    wait_until(lambda: not members(process.pid))

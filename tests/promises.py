@@ -11,7 +11,6 @@ by a class of three lines:
 import os
 import re
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,18 +26,21 @@ from conftest import (
     StartServer,
     altered_copy,
     command,
+    flag,
     flag_files,
-    flag_url,
     needs_posix,
     serving,
     shown_on_terminal,
     started,
 )
+from cpu_tools import METHODS, SMALL, answers, cpu_script, output_of
 from endings import complaints, counts
 from raw_server import by_code, misbehaving, raw_server
 
 from comparing.runs import most_in_flight, read_log
 from flags import POP20_CC
+from primes import PRIMALITY
+from support.arguments import MAX_WORKERS
 
 ALL_CC = (ROOT / 'country_codes.txt').read_text('ascii').split()
 
@@ -52,10 +54,13 @@ class Downloaded(NamedTuple):
 
 
 def run_in(folder: Path, script: str, *args: object, server: list[object]) -> Downloaded:
-    """Run a script in a folder, on a server with these options."""
+    """Run a script in a folder, on a server with these options; what it writes is not buffered.
+
+    Workers that write a line in several parts mix these then.
+    """
     with serving(folder / 'log', *server) as running:
         words = command(script, *args, '-s', running.url)
-        with started(words, cwd=folder) as process:
+        with started(words, cwd=folder, env=os.environ | {'PYTHONUNBUFFERED': '1'}) as process:
             stdout, stderr = process.communicate(timeout=PATIENCE)
         files = {path.name: path.read_bytes() for path in folder.glob('downloaded/*')}
         done = Script(words, process.returncode, stdout, stderr)
@@ -64,7 +69,7 @@ def run_in(folder: Path, script: str, *args: object, server: list[object]) -> Do
 
 def served(codes: list[str]) -> dict[str, bytes]:
     """Return the files that have to be there once the flags for codes are downloaded."""
-    return {f'{cc}.gif': (ROOT / flag_url('flags', cc)).read_bytes() for cc in codes}
+    return {f'{cc}.gif': flag(cc) for cc in codes}
 
 
 def one_line(script: str, stderr: str) -> bool:
@@ -126,26 +131,6 @@ class FlagsPromises:
         assert server.url in run.stderr
         assert flag_files() == []
 
-    def test_failure_shows_its_traceback_in_development_mode(self) -> None:
-        with misbehaving('answers 500') as server:
-            words = [sys.executable, '-X', 'dev', str(ROOT / self.script), '-s', server.url]
-            with started(words) as process:
-                _, stderr = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 1
-        assert 'Traceback (most recent call last)' in stderr
-        assert '.HTTPStatusError: ' in stderr
-
-    def test_flag_that_cannot_be_saved_is_told_in_one_line(
-        self, run_script: RunScript, fast_server: Server
-    ) -> None:
-        for cc in self.codes:
-            Path(f'downloaded/{cc}.gif').mkdir(parents=True)
-        run = run_script(self.script, '-s', fast_server.url)
-        assert run.returncode == 1
-        assert one_line(self.script, run.stderr)
-        assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
-        assert flag_files() == [f'{cc}.gif' for cc in self.codes]
-
 
 # What a server does that is asked for a code, and what is told of that code
 FAILURES = {
@@ -198,14 +183,6 @@ class Flags2Promises:
         told = lines[3 : lines.index('-' * 20)]
         assert sorted(told) == [f'{cc} OK' for cc in ALL_CC]
         assert all_at_once.run.stderr == ''
-
-    def test_codes_without_a_flag_are_not_found(
-        self, run_script: RunScript, fast_server: Server
-    ) -> None:
-        run = run_script(self.script, '-s', fast_server.url, *'abc')
-        assert 'Searching for 78 flags: from AA to CZ\n' in run.stdout
-        assert '\n43 flags downloaded.\n35 not found.\nElapsed time: ' in run.stdout
-        assert run.returncode == 0
 
     def test_outcomes_and_their_tally_are_what_the_server_has_sent(
         self, run_script: RunScript, start_server: StartServer
@@ -277,12 +254,6 @@ class Flags2Promises:
         assert re.search(r'\d\d:\d\d<\d\d:\d\d, +[\d.]+it/s\]', bar)
         assert bar.endswith('\n')
 
-    def test_variable_of_tqdm_silences_the_bar(
-        self, run_script: RunScript, fast_server: Server
-    ) -> None:
-        run = run_script(self.script, 'br', '-s', fast_server.url, TQDM_DISABLE='1')
-        assert (run.returncode, run.stderr) == (0, '')
-
     def test_typo_of_a_reader_shows_its_traceback(self, fast_server: Server) -> None:
         folder = altered_copy(self.downloads_in, 'image = ', 'image = typo + ')
         args = command(self.script, '-s', fast_server.url, folder=folder)
@@ -293,3 +264,22 @@ class Flags2Promises:
         assert "NameError: name 'typo' is not defined" in run.stderr.splitlines()[-1]
         assert 'error' not in counts(run.stdout)
         assert 'never retrieved' not in run.stderr
+
+
+class WorkersPromises:
+    """The scripts that check numbers with so many processes, in a given way of starting these."""
+
+    script: str
+
+    @pytest.mark.parametrize('method', METHODS)
+    def test_answers_are_right_however_processes_start(self, method: str) -> None:
+        with cpu_script(self.script, 2, numbers=SMALL, method=method) as process:
+            lines = output_of(process)
+        assert lines[0] == 'Checking 4 numbers with 2 processes:'
+        assert answers(lines) == {n: PRIMALITY[n] for n in SMALL}
+
+    def test_bad_number_of_workers_is_a_usage_error(self, run_script: RunScript) -> None:
+        done = run_script(self.script, '0')
+        assert (done.returncode, done.stdout) == (2, '')
+        assert done.stderr.startswith(f'usage: {self.script}')
+        assert f"'0' is not a number from 1 to {MAX_WORKERS}" in done.stderr

@@ -188,10 +188,10 @@ def test_request_is_repeated_if_a_kept_connection_is_closed(
 ) -> None:
     asked: list[str] = []
     with raw_server(partial(converse, replies, asked, pause=pause)) as server:
-        run = run_script(script, '-a', '-m', 5, '-s', server.url)
+        run = run_script(script, '-al', 60, '-m', 5, '-s', server.url)
     assert (run.returncode, complaints(run.stderr)) == (0, [])
-    assert counts(run.stdout) == {'downloaded': 194}
-    assert len(set(asked)) == 194
+    assert counts(run.stdout) == {'downloaded': 60}
+    assert len(set(asked)) == 60
     assert max(asked.count(path) for path in asked) <= 2
 
 
@@ -214,7 +214,7 @@ def test_overdue_response_is_an_error() -> None:
     def wait(behavior: str, get: Get) -> tuple[str, int]:
         with misbehaving(behavior) as server:
             try:
-                get(flag_url(server.url, 'BR'), timeout=6.1)
+                get(flag_url(server.url, 'BR'), timeout=2.1)
             except httpx.RequestError as exc:
                 return reason(exc), len(server.connections)
         return 'no error', 0
@@ -223,7 +223,7 @@ def test_overdue_response_is_an_error() -> None:
     with ThreadPoolExecutor(6) as executor:
         told = list(executor.map(wait, *zip(*product(OVERDUE, GETS), strict=True)))
     assert told == [('timed out (ReadTimeout)', 1)] * 6
-    assert time.monotonic() - start > 6
+    assert time.monotonic() - start > 2
 
 
 @pytest.mark.parametrize('script', ['flags2_sequential.py', 'flags2_asyncio.py'])
@@ -263,7 +263,7 @@ def test_control_characters_do_not_reach_the_terminal(run_script: RunScript) -> 
     assert '\x1b' not in run.stdout + run.stderr
 
 
-def test_676_requests_of_one_thread_take_one_connection(fast_server: Server) -> None:
-    for _ in range(676):
+def test_requests_of_one_thread_take_one_connection(fast_server: Server) -> None:
+    for _ in range(50):
         clients.get(flag_url(fast_server.url, 'BR'))
-    assert len({request['client_port'] for request in fast_server.first_requests(676)}) == 1
+    assert len({request['client_port'] for request in fast_server.first_requests(50)}) == 1

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,14 @@ from raw_server import GIF, misbehaving, raw_server, request_path, response
 
 import compare
 from comparing.runs import Request
+from comparing.server import chosen_server
 from comparing.work import read_work
 
 FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 SHORT = ['--delay', '.01', '.05', '-n', '1']
-SHORTER = ['flags2', '--scan', '1', *SHORT, 'br']  # two scripts, one flag
+ONCE = ['flags2', '--scan', '1', '-n', '1', 'br']  # two scripts, one flag
+SHORTER = [*ONCE, '--delay', '.01', '.05']
 SLOW = 4444444444444423  # a prime, which takes six times as long as the next smaller one
 NUMBERS = [2, 4, 142702110479723, SLOW, 9999999999999999]
 WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()
@@ -129,14 +132,28 @@ def test_times_are_those_that_scripts_print(files: tuple[str, Path]) -> None:
         assert elapsed > max(request.start + request.delay for request in requests) - 0.005
 
 
-def test_number_of_runs_may_be_chosen(
-    run_script: RunScript, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_script('compare.py', *SHORTER, '-n', 2, '--json', 'c.json')
-    scripts = json.loads(Path('c.json').read_text('utf-8'))['scripts']
-    assert [len(script['runs']) for script in scripts] == [2, 2]
+def test_number_of_runs_is_three_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('sys.argv', ['compare.py'])
     assert compare.process_args().runs == 3
+
+
+def test_files_keep_their_mode_and_their_links_over_several_runs(run_script: RunScript) -> None:
+    target = Path('private.json')
+    target.touch(0o600)
+    Path('link.json').symlink_to(target)
+    Path('link.md').symlink_to('new.md')
+    svg = ['--plot', 's.svg'] if CAN_PLOT else []
+    files = ['--json', 'link.json', '--markdown', 'link.md', *svg]
+    run = run_script('compare.py', *SHORTER, '-n', 2, *files)
+    assert (run.returncode, run.stderr) == (0, '')  # progress is for terminals
+    assert Path('link.json').is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    scripts = json.loads(target.read_text('utf-8'))['scripts']
+    assert [len(script['runs']) for script in scripts] == [2, 2]
+    assert Path('link.md').is_symlink()
+    assert Path('new.md').read_text('utf-8').startswith('| script |')
+    for picture in svg[1:]:
+        assert Path(picture).read_text('utf-8').startswith('<?xml')
 
 
 def test_markdown_is_the_same_table(files: tuple[str, Path]) -> None:
@@ -180,49 +197,53 @@ def test_scan_runs_the_concurrent_scripts_at_each_number(run_script: RunScript) 
     }
 
 
-@pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
-def test_scan_can_be_drawn_as_svg(run_script: RunScript) -> None:
-    run_script('compare.py', *SHORTER, '--plot', 's.svg')
-    assert Path('s.svg').read_text('utf-8').startswith('<?xml')
-
-
 def test_slow_server_that_runs_tells_of_its_requests(
     run_script: RunScript, fast_server: Server
 ) -> None:
     for _ in range(2):  # those of the first comparison are no part of the second
-        run = run_script('compare.py', '-n', 1, '-s', fast_server.url, '--timeline')
-        assert rows(run.stdout)['script'][3:] == ['in flight', 'limit', 'eff.']
-        assert rows(run.stdout)['flags.py'][3] == '1'
-        assert re.findall(r'^(.*): 20 requests$', run.stdout, re.M) == FLAGS
-    assert len(fast_server.requests()) == 160
+        run = run_script('compare.py', *ONCE, 'us', '-s', fast_server.url, '--timeline')
+        header, *others = rows(run.stdout).values()
+        assert header[3:] == ['in flight', 'limit', 'eff.']
+        assert [cells[3] for cells in others] == ['1', '1']
+        assert len(re.findall(r'^flags2_.*: 2 requests$', run.stdout, re.M)) == 2
+    assert len(fast_server.requests()) == 8
 
 
 def test_another_server_can_be_asked(run_script: RunScript, file_server: str) -> None:
     """It tells nothing of what it saw."""
-    run = run_script('compare.py', '-n', 1, '-s', file_server, '--timeline')
+    run = run_script('compare.py', *ONCE, '-s', file_server, '--timeline')
     assert rows(run.stdout)['script'] == ['time', 'speed-up', 'MB']
-    assert run.stdout.count('no timeline') == 4
+    assert run.stdout.count('no timeline') == 2
     assert (run.returncode, run.stderr) == (0, '')
 
 
-@pytest.mark.parametrize(
-    'answer',
-    [
-        b'<p>Hello</p>',
-        b'[1, 2]',
-        b'{"now": 1, "change": 2, "requests": [{"code": "BR"}]}',
-        b'{"now": "1", "change": {}, "requests": [{"code": "BR", "start": 1, "end": 2}]}',
-        100_000 * b'[',
-    ],
-)
-def test_server_that_tells_something_else_does_no_harm(
-    answer: bytes, run_script: RunScript
-) -> None:
-    def handle(conn: socket.socket) -> None:
-        is_flag = request_path(conn).endswith('.gif')
-        conn.sendall(response('200 OK', GIF if is_flag else answer))
+SOMETHING_ELSE = [
+    b'<p>Hello</p>',
+    b'[1, 2]',
+    b'{"now": "1", "change": {}, "requests": [{"code": "BR", "start": 1, "end": 2}]}',
+    100_000 * b'[',
+    b'{"now": 1, "change": 2, "requests": [{"code": "BR"}]}',
+]
 
-    with raw_server(handle) as server:
+
+def answer_with(answer: bytes, conn: socket.socket) -> None:
+    """Send the same to whatever asks for no flag."""
+    is_flag = request_path(conn).endswith('.gif')
+    conn.sendall(response('200 OK', GIF if is_flag else answer))
+
+
+@pytest.mark.parametrize('answer', SOMETHING_ELSE, ids=range(5))
+def test_server_that_tells_something_else_tells_of_no_requests(answer: bytes) -> None:
+    with (
+        raw_server(partial(answer_with, answer)) as running,
+        chosen_server(running.url, None) as server,
+    ):
+        before = server.state()
+        assert before is None or server.requests_since(before) == []
+
+
+def test_server_that_tells_something_else_does_no_harm(run_script: RunScript) -> None:
+    with raw_server(partial(answer_with, SOMETHING_ELSE[-1])) as server:
         run = run_script('compare.py', 'flags2', '-n', 1, '-s', server.url, 'br')
     assert (run.returncode, run.stderr) == (0, '')
     assert rows(run.stdout)['script'] == ['time', 'speed-up', 'MB']
@@ -240,7 +261,7 @@ def test_errors_are_part_of_the_work_but_shown(
     assert told == [(script, table[script][-1]) for script in FLAGS2]
 
 
-@pytest.mark.parametrize('behavior', ['refuses', 'answers 404', 'answers 500'])
+@pytest.mark.parametrize('behavior', ['refuses', 'answers 404'])
 def test_comparison_of_failures_fails(behavior: str, run_script: RunScript) -> None:
     with misbehaving(behavior) as server:
         files = ['--json', 'c.json', '--html', 'c.html', '--trace', 'c.trace', *PLOT]
@@ -272,11 +293,13 @@ def test_script_that_fails_half_way_has_no_time() -> None:
     assert all(cells[0] == 'failed' for cells in list(rows(stdout).values())[1:])
 
 
-def test_script_that_is_stopped_has_no_time(start_script: StartScript) -> None:
+def test_script_that_is_stopped_has_no_time(
+    start_script: StartScript, start_server: StartServer
+) -> None:
     """It reports what it has done so far, and how long that took."""
-    process = start_script('compare.py', 'flags2', '-n', 1, '--delay', 1.5, 1.5, 'br', 'us')
-    wait_until(lambda: scripts_of(process, 'flags2_sequential.py'))
-    time.sleep(1)
+    server = start_server('--min-delay', 1.5, '--max-delay', 1.5)
+    process = start_script('compare.py', 'flags2', '-n', 1, '-s', server.url, 'br', 'us')
+    wait_until(server.requests, PATIENCE)
     os.kill(scripts_of(process, 'flags2_sequential.py')[0], signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert rows(stdout)['flags2_sequential.py'][0] == 'failed'
@@ -337,10 +360,6 @@ def test_progress_is_live_and_names_the_run() -> None:
     assert 'it/s' not in progress
 
 
-def test_progress_is_for_terminals(run_script: RunScript) -> None:
-    assert run_script('compare.py', *SHORTER).stderr == ''
-
-
 def test_narrow_terminal_gets_narrow_lines_in_colour() -> None:
     environment = {name: os.environ[name] for name in os.environ.keys() - {'NO_COLOR', 'COLUMNS'}}
     output = shown_on_terminal(command('compare.py', *SHORTER), 'stdout', 50, env=environment)
@@ -364,14 +383,17 @@ def test_no_colour_where_none_is_wanted(setting: dict[str, str]) -> None:
     assert '\x1b' not in output
 
 
-def test_pipe_without_blocks_gets_number_signs() -> None:
-    run = subprocess.run(
-        command('compare.py', *SHORTER),
-        capture_output=True,
-        env=os.environ | {'PYTHONIOENCODING': 'ascii'},
+def test_system_that_lacks_much_gets_what_can_be_told(run_script: RunScript) -> None:
+    """It encodes no blocks, does not tell its load, and measures no memory."""
+    poor = with_sitecustomize(
+        'import os, sys', 'del os.getloadavg', "sys.modules['psutil'] = None  # cannot be imported"
     )
-    assert re.search(rb'\nflags2_asyncio.py -m 1 +#+ \d', run.stdout)
-    assert b'\x1b' not in run.stdout
+    run = run_script('compare.py', *SHORTER, PYTHONIOENCODING='ascii', **poor)
+    assert (run.returncode, run.stderr) == (0, '')
+    assert re.search(r'\nflags2_asyncio.py -m 1 +#+ \d', run.stdout)
+    assert '\x1b' not in run.stdout
+    assert 'busy' not in run.stdout
+    assert rows(run.stdout)['script'] == ['time', 'speed-up', 'in flight', 'limit', 'eff.']
 
 
 @pytest.mark.parametrize(
@@ -394,11 +416,16 @@ def test_pipe_without_blocks_gets_number_signs() -> None:
         ['primes', '0'],
     ],
 )
-def test_bad_input_is_refused(args: list[str], run_script: RunScript) -> None:
-    run = run_script('compare.py', *args)
-    assert (run.returncode, run.stdout) == (2, '')
-    assert 'compare.py' in run.stderr.splitlines()[-1]
-    assert 'error: ' in run.stderr.splitlines()[-1]
+def test_bad_input_is_refused(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr('sys.argv', ['compare.py', *args])
+    with pytest.raises(SystemExit, match='2'):
+        compare.main()
+    out, err = capsys.readouterr()
+    assert out == ''
+    assert 'compare.py' in err.splitlines()[-1]
+    assert 'error: ' in err.splitlines()[-1]
 
 
 def with_sitecustomize(*lines: str) -> dict[str, str]:
@@ -462,12 +489,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
         os.chdir(before)
     assert (process.returncode, stderr) == (0, '')
     return stdout, folder
-
-
-def test_system_that_does_not_tell_its_load_is_not_called_busy(run_script: RunScript) -> None:
-    run = run_script('compare.py', *SHORTER, **with_sitecustomize('import os', 'del os.getloadavg'))
-    assert (run.returncode, run.stderr) == (0, '')
-    assert 'busy' not in run.stdout
 
 
 def test_primes_are_compared_by_executor(work: tuple[str, Path]) -> None:
@@ -544,6 +565,13 @@ def test_trace_is_in_the_format_of_chrome(work: tuple[str, Path]) -> None:
     )
 
 
+@pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
+def test_plot_of_work_has_room_for_its_lanes(work: tuple[str, Path]) -> None:
+    picture = (work[1] / 'c.png').read_bytes()
+    assert int.from_bytes(picture[16:20], 'big') == 1000
+    assert int.from_bytes(picture[20:24], 'big') > 500
+
+
 @pytest.mark.parametrize('method', METHODS)
 def test_calls_are_recorded_however_processes_are_started(method: str) -> None:
     script = 'comparing/recorded.py'
@@ -555,30 +583,6 @@ def test_calls_are_recorded_however_processes_are_started(method: str) -> None:
     assert recorded
     assert sorted(int(call.code) for call in recorded.calls if not call.kind) == sorted(SMALL)
     assert recorded.lanes[0] == 'process 1'
-
-
-@pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
-def test_plot_of_work_has_room_for_its_lanes(work: tuple[str, Path]) -> None:
-    picture = (work[1] / 'c.png').read_bytes()
-    assert int.from_bytes(picture[16:20], 'big') == 1000
-    assert int.from_bytes(picture[20:24], 'big') > 500
-
-
-def test_files_keep_their_mode_and_their_links(run_script: RunScript) -> None:
-    target = Path('private.json')
-    target.touch(0o600)
-    Path('link.json').symlink_to(target)
-    run_script('compare.py', *SHORTER, '--json', 'link.json')
-    assert Path('link.json').is_symlink()
-    assert target.stat().st_mode & 0o777 == 0o600
-    assert json.loads(target.read_text('utf-8'))['scripts']
-
-
-def test_link_to_a_file_that_is_to_come_is_followed(run_script: RunScript) -> None:
-    Path('link.md').symlink_to('new.md')
-    run_script('compare.py', *SHORTER, '--markdown', 'link.md')
-    assert Path('link.md').is_symlink()
-    assert Path('new.md').read_text('utf-8').startswith('| script |')
 
 
 def test_pipes_are_written_to(start_script: StartScript) -> None:
@@ -603,7 +607,7 @@ def redirected(redirection: str, *args: object) -> subprocess.CompletedProcess[s
     return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
 
 
-@pytest.mark.parametrize('redirection', ['>&-', '2>&-', '<&-', '>&- 2>&- <&-', '2>/dev/full'])
+@pytest.mark.parametrize('redirection', ['>&-', '>&- 2>&- <&-', '2>/dev/full'])
 def test_closed_streams_do_no_harm(redirection: str) -> None:
     run = redirected(redirection, *SHORTER, '--json', 'c.json', '--timeline')
     assert (run.returncode, run.stderr) == (0, '')
@@ -613,9 +617,9 @@ def test_closed_streams_do_no_harm(redirection: str) -> None:
 
 def test_failure_that_cannot_be_told_still_counts() -> None:
     with misbehaving('answers 404') as server:
-        run = redirected('2>/dev/full', '-n', 1, '-s', server.url)
+        run = redirected('2>/dev/full', *ONCE, '-s', server.url)
     assert run.returncode == 1
-    assert rows(run.stdout)['flags.py'][0] == 'failed'
+    assert rows(run.stdout)['flags2_asyncio.py -m 1'][0] == 'failed'
 
 
 def test_files_are_written_although_nobody_reads_the_table(start_script: StartScript) -> None:
@@ -626,12 +630,6 @@ def test_files_are_written_although_nobody_reads_the_table(start_script: StartSc
     assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
     assert process.stderr.read() == ''
     assert json.loads(Path('c.json').read_text('utf-8'))['scripts']
-
-
-def test_memory_is_left_out_without_psutil(run_script: RunScript) -> None:
-    run = run_script('compare.py', *SHORTER, **without('psutil'))
-    assert (run.returncode, run.stderr) == (0, '')
-    assert rows(run.stdout)['script'] == ['time', 'speed-up', 'in flight', 'limit', 'eff.']
 
 
 def test_plot_without_matplotlib_tells_what_to_install(run_script: RunScript) -> None:

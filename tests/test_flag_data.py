@@ -1,16 +1,11 @@
 """The flags and the codes that they are listed under."""
 
-from conftest import ROOT
+from conftest import ROOT, flag
 from promises import ALL_CC
 
 import flags
 
 WIDTHS, HEIGHTS = range(200, 301), range(90, 321)
-
-
-def gif(cc: str) -> bytes:
-    """Return the content of the file for a country code."""
-    return (ROOT / 'flags' / cc.lower() / f'{cc.lower()}.gif').read_bytes()
 
 
 def is_flag(image: bytes) -> bool:
@@ -26,11 +21,11 @@ def test_194_codes_are_sorted_and_all_different() -> None:
 
 
 def test_each_code_has_a_whole_gif() -> None:
-    assert [cc for cc in ALL_CC if not is_flag(gif(cc))] == []
+    assert [cc for cc in ALL_CC if not is_flag(flag(cc))] == []
 
 
 def test_no_two_flags_are_the_same_file() -> None:
-    assert len({gif(cc) for cc in ALL_CC}) == len(ALL_CC)
+    assert len({flag(cc) for cc in ALL_CC}) == len(ALL_CC)
 
 
 def test_no_flag_is_without_a_code() -> None:
@@ -39,7 +34,7 @@ def test_no_flag_is_without_a_code() -> None:
 
 
 def test_flags_are_small() -> None:
-    sizes = [len(gif(cc)) for cc in ALL_CC]
+    sizes = [len(flag(cc)) for cc in ALL_CC]
     assert sum(sizes) < 1.5e6
     assert max(sizes) < 50_000
 

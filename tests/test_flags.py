@@ -1,12 +1,24 @@
 """The sequential script, what the others import from it, and what the series shares."""
 
+import re
+import sys
 import threading
 import time
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ROOT, RunScript, Server, StartServer, flag_files, wait_until
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    Server,
+    StartServer,
+    flag,
+    flag_files,
+    started,
+    wait_until,
+)
 from promises import FlagsPromises, one_line
 from raw_server import GIF, misbehaving
 
@@ -80,8 +92,7 @@ def test_flag_of_a_code_in_either_case(
     fast_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
-    flag = (ROOT / 'flags/br/br.gif').read_bytes()
-    assert flags.get_flag('BR') == flags.get_flag('br') == flag
+    assert flags.get_flag('BR') == flags.get_flag('br') == flag('BR')
 
 
 @pytest.mark.parametrize('behavior', ['answers 404', 'answers 500'])
@@ -143,3 +154,25 @@ def test_no_download_is_started_after_a_failure(
     server = start_server('--error-rate', 1, '--max-delay', 0)
     run_script('flags.py', '-s', server.url)
     assert len(server.first_requests(1)) == 1
+
+
+def test_failure_shows_its_traceback_in_development_mode() -> None:
+    with misbehaving('answers 500') as server:
+        words = [sys.executable, '-X', 'dev', str(ROOT / 'flags.py'), '-s', server.url]
+        with started(words) as process:
+            _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert 'Traceback (most recent call last)' in stderr
+    assert '.HTTPStatusError: ' in stderr
+
+
+def test_flag_that_cannot_be_saved_is_told_in_one_line(
+    run_script: RunScript, fast_server: Server
+) -> None:
+    for cc in POP20_CC:
+        Path(f'downloaded/{cc}.gif').mkdir(parents=True)
+    run = run_script('flags.py', '-s', fast_server.url)
+    assert run.returncode == 1
+    assert one_line('flags.py', run.stderr)
+    assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
+    assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]

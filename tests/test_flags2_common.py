@@ -218,6 +218,18 @@ def test_reports_have_the_right_number(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+def test_codes_without_a_flag_are_not_found(run_script: RunScript, fast_server: Server) -> None:
+    run = run_script('flags2_sequential.py', '-s', fast_server.url, *'abc')
+    assert 'Searching for 78 flags: from AA to CZ\n' in run.stdout
+    assert '\n43 flags downloaded.\n35 not found.\nElapsed time: ' in run.stdout
+    assert run.returncode == 0
+
+
+def test_variable_of_tqdm_silences_the_bar(run_script: RunScript, fast_server: Server) -> None:
+    run = run_script('flags2_threadpool.py', 'br', '-s', fast_server.url, TQDM_DISABLE='1')
+    assert (run.returncode, run.stderr) == (0, '')
+
+
 def test_server_without_any_flag_is_told(run_script: RunScript) -> None:
     with misbehaving('answers 404') as server:
         result = run_script('flags2_sequential.py', '-s', server.url, 'br', 'zz')

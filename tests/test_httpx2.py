@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, StartScript, StartServer, flag_files, project_copy
+from conftest import PATIENCE, Server, StartScript, StartServer, flag_files, project_copy
 from endings import FLAGS, FLAGS2, complaints, counts
 
 pytestmark = pytest.mark.skipif(not find_spec('httpx2'), reason='httpx2 is not installed')
@@ -26,14 +26,13 @@ def folder() -> Path:
 
 @pytest.mark.parametrize('script', FLAGS)
 def test_first_series_downloads(
-    script: str, folder: Path, start_script: StartScript, start_server: StartServer
+    script: str, folder: Path, start_script: StartScript, fast_server: Server
 ) -> None:
-    server = start_server('--max-delay', 0)
-    process = start_script(script, '-s', server.url, folder=folder)
+    process = start_script(script, '-s', fast_server.url, folder=folder)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (0, '')
     assert f'\n{len(flag_files())} downloads in ' in stdout
-    agents = {request['agent'] for request in server.first_requests(5)}
+    agents = {request['agent'] for request in fast_server.first_requests(5)}
     assert all(agent.startswith(script) for agent in agents)
 
 

@@ -28,9 +28,7 @@ def limited(limit: str, *args: str) -> Script:
 
 
 @pytest.mark.parametrize('script', CONCURRENT)
-@pytest.mark.parametrize(
-    ('files', 'told'), [(60, '10 requests'), (41, '1 request'), (20, '1 request')]
-)
+@pytest.mark.parametrize(('files', 'told'), [(60, '10 requests'), (20, '1 request')])
 def test_requests_are_as_many_as_files_may_be_open(
     files: int, told: str, script: str, fast_server: Server
 ) -> None:

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import (
-    PATIENCE,
     ROOT,
     RunScript,
-    Script,
     Server,
     StartServer,
     flag_files,
@@ -20,7 +18,7 @@ from conftest import (
     started,
     wait_until,
 )
-from endings import SOON, counts
+from endings import SOON, Ending, counts, ending_of
 from raw_server import FLAG, answer, left, raw_server
 
 MAPPED = """
@@ -314,7 +312,7 @@ def test_listing_computes(run_script: RunScript) -> None:
     assert len(run.stdout.splitlines()) == 3
 
 
-def interrupted(listing: str) -> Script:
+def interrupted(listing: str) -> Ending:
     """Type Ctrl-C while a listing waits for a server that has sent three flags before."""
     numbers = itertools.count(1)
 
@@ -324,17 +322,17 @@ def interrupted(listing: str) -> Script:
         else:
             left(conn)
 
-    with raw_server(send_three) as server:
-        args = [sys.executable, f'{listing}.py', '-s', server.url]
-        with started(args) as process:
-            wait_until(lambda: len(server.connections) > 3)
-            time.sleep(0.3)
-            press_ctrl_c(process)
-            signalled = time.monotonic()
-            stdout, stderr = process.communicate(timeout=PATIENCE)
-            assert time.monotonic() - signalled < SOON
-    assert process.returncode == 130
-    return Script(args, process.returncode, stdout, stderr)
+    with (
+        raw_server(send_three) as server,
+        started([sys.executable, f'{listing}.py', '-s', server.url]) as process,
+    ):
+        wait_until(lambda: len(server.connections) > 3)
+        time.sleep(0.3)
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert ending.status == 130
+    assert ending.seconds < SOON
+    return ending
 
 
 @pytest.mark.usefixtures('typed')

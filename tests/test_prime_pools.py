@@ -1,7 +1,6 @@
 """The script with executors other than a pool of processes."""
 
 import re
-import signal
 import socket
 import sys
 import time
@@ -15,18 +14,14 @@ from conftest import (
     PATIENCE,
     RunScript,
     StartScript,
-    press_ctrl_c,
     started,
     wait_until,
     without,
 )
 from cpu_tools import (
-    LARGE,
+    LINE,
     SMALL,
-    SMALL_ENDS,
     answers,
-    assert_interrupted,
-    assert_reader_may_leave,
     cpu_script,
     output_of,
 )
@@ -42,7 +37,6 @@ KINDS = [
     pytest.param('interpreter', '2 interpreters', id='interpreter', marks=needs_interpreters),
     pytest.param('dask', '2 dask workers', id='dask', marks=needs_dask),
 ]
-LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')
 
 
 def workers_of(kind: str) -> list[str]:
@@ -82,32 +76,6 @@ def test_interpreters_need_a_newer_python(run_script: RunScript) -> None:
     done = run_script('prime_pools.py', '-x', 'interpreter')
     assert done.returncode == 2
     assert "invalid choice: 'interpreter' (choose from " in done.stderr
-
-
-@pytest.mark.parametrize(('kind', 'means'), KINDS)
-def test_ctrl_c_ends_it_quietly(kind: str, means: str) -> None:
-    with cpu_script(
-        'prime_pools.py', *workers_of(kind), '-x', kind, numbers=[LARGE] * 20
-    ) as process:
-        assert process.stdout
-        assert means in process.stdout.readline()
-        press_ctrl_c(process)
-        assert_interrupted(process, 'prime_pools.py')
-
-
-@needs_dask
-def test_ctrl_c_that_dask_workers_do_not_see_ends_them_too() -> None:
-    with cpu_script('prime_pools.py', 2, '-x', 'dask', numbers=[LARGE] * 20) as process:
-        assert process.stdout
-        process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert_interrupted(process, 'prime_pools.py')
-
-
-@pytest.mark.parametrize(('kind', 'means'), KINDS)
-def test_reader_may_leave_after_the_first_line(kind: str, means: str) -> None:
-    with cpu_script('prime_pools.py', *workers_of(kind), '-x', kind, numbers=SMALL_ENDS) as process:
-        assert_reader_may_leave(process)
 
 
 @needs_dask

@@ -1,16 +1,16 @@
 """The script with a pool of processes."""
 
+import argparse
 import re
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from conftest import (
-    PATIENCE,
-    ROOT,
-)
+import pytest
+from conftest import PATIENCE, ROOT
 from cpu_tools import (
     LARGE,
+    LINE,
     SMALL,
     answers,
     cpu_script,
@@ -18,19 +18,33 @@ from cpu_tools import (
     output_of,
     wait_until_busy,
 )
+from promises import WorkersPromises
 
 from primes import PRIMALITY
+from support.arguments import MAX_WORKERS, worker_count
 
-LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')
+
+class TestPromises(WorkersPromises):
+    """What both scripts with processes promise."""
+
+    script = 'proc_pool.py'
 
 
-def test_answers_come_in_descending_order() -> None:
-    with cpu_script('proc_pool.py', 2, numbers=SMALL) as process:
+def test_answers_come_in_descending_order_by_the_default_of_the_executor() -> None:
+    workers: int = ProcessPoolExecutor()._max_workers  # type: ignore[attr-defined]
+    with cpu_script('proc_pool.py', numbers=SMALL) as process:
         lines = output_of(process)
-    assert lines[0] == 'Checking 4 numbers with 2 processes:'
+    assert lines[0].startswith(f'Checking 4 numbers with {workers} process')
     assert list(answers(lines).items()) == [(n, PRIMALITY[n]) for n in sorted(SMALL)[::-1]]
     assert re.fullmatch(r'Total time: \d+\.\d\ds', lines[-1])
     assert all(LINE.fullmatch(line) for line in lines[1:-1])
+
+
+@pytest.mark.parametrize('count', ['0', '-1', 'x', '1e9', str(MAX_WORKERS + 1), '', '²'])
+def test_other_numbers_of_workers_are_refused(count: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        worker_count(count)
+    assert worker_count(str(MAX_WORKERS)) == MAX_WORKERS
 
 
 def test_killed_worker_is_reported_in_one_line() -> None:
@@ -46,10 +60,3 @@ def test_imports_nothing_that_it_does_not_need() -> None:
     code = 'import sys, proc_pool; print({"httpx", "tqdm", "dask", "distributed"} & {*sys.modules})'
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == 'set()\n'
-
-
-def test_default_is_the_default_of_the_executor() -> None:
-    workers: int = ProcessPoolExecutor()._max_workers  # type: ignore[attr-defined]
-    with cpu_script('proc_pool.py', numbers=SMALL) as process:
-        lines = output_of(process)
-    assert lines[0].startswith(f'Checking 4 numbers with {workers} process')

@@ -13,7 +13,7 @@ import trustme
 from conftest import ROOT, RunScript, Server, StartServer, flag_files
 from endings import complaints, counts
 from promises import one_line
-from raw_server import FLAG, Handler, misbehaving, raw_server, request_path, response
+from raw_server import FLAG, converse, misbehaving, raw_server, response
 
 from support.servers import is_this_machine
 
@@ -34,7 +34,7 @@ def test_names_and_addresses_of_this_machine_are_known() -> None:
     assert [host for host in ['', *OTHERS.split(' ')] if is_this_machine(host)] == []
 
 
-HOSTS = ['127.0.0.1', '127.5.5.5', '[::1]', '[0:0::1]', 'localhost', '0.0.0.0', '[::]']
+HOSTS = ['127.5.5.5', '[0:0::1]', 'localhost', '0.0.0.0']
 
 
 @pytest.mark.parametrize('host', HOSTS)
@@ -55,17 +55,6 @@ def test_nothing_on_this_machine_is_asked_of_a_proxy(
     assert counts(run.stdout) == {'downloaded': 1}
 
 
-def asked_by(asked: list[str], reply: bytes) -> Handler:
-    """Return a handler that notes what is asked for, and always sends the same."""
-
-    def handle(conn: socket.socket) -> None:
-        if path := request_path(conn):
-            asked.append(path)
-            conn.sendall(reply)
-
-    return handle
-
-
 @each_client
 def test_redirect_from_this_machine_to_another_uses_the_proxy(
     script: str, run_script: RunScript
@@ -73,7 +62,10 @@ def test_redirect_from_this_machine_to_another_uses_the_proxy(
     asked: list[str] = []
     there = 'http://far.example/br.gif'
     moved = response('302 Found', b'', f'Location: {there}')
-    with raw_server(asked_by(asked, FLAG)) as proxy, raw_server(asked_by([], moved)) as server:
+    with (
+        raw_server(partial(converse, [FLAG], asked)) as proxy,
+        raw_server(partial(converse, [moved], [])) as server,
+    ):
         run = run_script(script, 'br', '-s', server.url, http_proxy=proxy.url)
     assert counts(run.stdout) == {'downloaded': 1}
     assert asked == [there]
@@ -85,7 +77,7 @@ def test_redirect_from_another_machine_to_this_one_does_not_use_the_proxy(
 ) -> None:
     asked: list[str] = []
     moved = response('302 Found', b'', f'Location: {fast_server.url}/br/br.gif')
-    with raw_server(asked_by(asked, moved)) as proxy:
+    with raw_server(partial(converse, [moved], asked)) as proxy:
         run = run_script(script, 'br', '-s', 'http://far.example', http_proxy=proxy.url)
     assert counts(run.stdout) == {'downloaded': 1}
     assert asked == ['http://far.example/br/br.gif']
@@ -127,7 +119,7 @@ def test_redirect_to_tls_on_this_machine_is_followed(
     script: str, https_url: str, run_script: RunScript
 ) -> None:
     moved = response('302 Found', b'', f'Location: {https_url}/br/br.gif')
-    with raw_server(asked_by([], moved)) as server:
+    with raw_server(partial(converse, [moved], [])) as server:
         run = run_script(script, 'br', '-s', server.url, SSL_CERT_FILE='authority.pem')
     assert counts(run.stdout) == {'downloaded': 1}
 
@@ -189,11 +181,10 @@ def test_variable_of_a_proxy_that_cannot_be_used_is_named(
     assert run.stderr.startswith(f'flags2_sequential.py: {told}')
 
 
-@pytest.mark.parametrize('no_proxy', [':::9', 'http://[', 'far.example:x'])
-def test_nonsense_in_no_proxy_does_not_matter(no_proxy: str, run_script: RunScript) -> None:
+def test_nonsense_in_no_proxy_does_not_matter(run_script: RunScript) -> None:
     asked: list[str] = []
-    with raw_server(asked_by(asked, FLAG)) as proxy:
-        environ = {'http_proxy': proxy.url, 'no_proxy': no_proxy}
+    with raw_server(partial(converse, [FLAG], asked)) as proxy:
+        environ = {'http_proxy': proxy.url, 'no_proxy': ':::9,http://[,far.example:x'}
         run = run_script('flags2_sequential.py', 'br', '-s', 'http://far.example', **environ)
     assert (run.returncode, complaints(run.stderr)) == (0, [])
     assert len(asked) == 1
@@ -201,7 +192,7 @@ def test_nonsense_in_no_proxy_does_not_matter(no_proxy: str, run_script: RunScri
 
 def test_host_in_no_proxy_is_asked_directly(run_script: RunScript) -> None:
     asked: list[str] = []
-    with raw_server(asked_by(asked, FLAG)) as proxy:
+    with raw_server(partial(converse, [FLAG], asked)) as proxy:
         environ = {'http_proxy': proxy.url, 'no_proxy': 'invalid'}
         run = run_script('flags2_sequential.py', 'br', '-s', 'http://far.invalid', **environ)
     assert counts(run.stdout) == {'downloaded': 0, 'error': 1}
@@ -229,8 +220,7 @@ def test_unreachable_site_of_the_book_suggests_the_local_server(
     assert run.stderr.endswith('; try -s LOCAL\n')
 
 
-@pytest.mark.parametrize('script', ['flags.py', 'flags2_sequential.py', 'compare.py'])
-def test_password_is_refused_and_not_shown(script: str, run_script: RunScript) -> None:
-    run = run_script(script, '-s', 'http://user:secret@localhost/flags')
+def test_password_is_refused_and_not_shown(run_script: RunScript) -> None:
+    run = run_script('compare.py', '-s', 'http://user:secret@localhost/flags')
     assert run.returncode == 2
     assert 'secret' not in run.stdout + run.stderr

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +16,14 @@ import httpx
 import pytest
 from conftest import (
     PATIENCE,
-    ROOT,
     Server,
     StartScript,
     altered_copy,
+    flag,
     flag_files,
     flag_url,
     needs_posix,
     running_here,
-    started,
     wait_until,
 )
 
@@ -92,26 +90,15 @@ def test_base_url_is_accepted_without_its_last_slash(url: str) -> None:
     assert arguments.server_name(url + '/') == url
 
 
-@pytest.mark.parametrize(
-    'text',
-    [
-        '',
-        'NOWHERE',
-        'LOCAL ',
-        'ftp://localhost/flags',
-        'http://',
-        'http:///flags',
-        'http://[::1',
-        'http://localhost:abc',
-        'http://localhost:65536',
-        'http://localhost:0',
-        'http://a..b',
-        'http://localhost/?x=1',
-        'http://localhost/?',
-        'http://localhost/#x',
-        'http://user:secret@localhost/flags',
-    ],
-)
+NO_SERVERS = [
+    *['', 'NOWHERE', 'LOCAL ', 'ftp://localhost/flags', 'http://', 'http:///flags', 'http://[::1'],
+    *[f'http://localhost:{port}' for port in ('abc', 65536, 0)],
+    *['http://a..b', 'http://localhost/?x=1', 'http://localhost/?', 'http://localhost/#x'],
+    'http://user:secret@localhost/flags',
+]
+
+
+@pytest.mark.parametrize('text', NO_SERVERS)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match='DELAY, ERROR, LOCAL, REMOTE') as raised:
         arguments.server_name(text)
@@ -129,14 +116,12 @@ def test_server_that_listens_is_used(
 
 
 def test_plain_file_server_serves_as_local(
-    free_label: Callable[[str], str], free_port: int
+    file_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, '-m', 'http.server', '--directory', str(ROOT), str(free_port)]
-    with started([*command, '--bind', 'localhost']):
-        wait_until(lambda: servers.is_listening(f'http://localhost:{free_port}'))
-        with servers.running(free_label('LOCAL')) as base_url:
-            assert base_url == f'http://localhost:{free_port}/flags'
-            assert httpx.get(flag_url(base_url, 'BR')).is_success
+    monkeypatch.setitem(servers.SERVERS, 'LOCAL', file_server)
+    with servers.running('LOCAL') as base_url:
+        assert base_url == file_server
+        assert httpx.get(flag_url(base_url, 'BR')).is_success
 
 
 @pytest.mark.parametrize('name', ['REMOTE', 'http://localhost:9/flags'])
@@ -154,7 +139,7 @@ def test_private_server_runs_for_the_duration(
 ) -> None:
     with servers.running(free_label('LOCAL')) as base_url:
         assert base_url != servers.SERVERS['LOCAL']
-        assert httpx.get(flag_url(base_url, 'BR')).content == image('BR')
+        assert httpx.get(flag_url(base_url, 'BR')).content == flag('BR')
     assert not servers.is_listening(base_url)
     message = f'Nothing listens on port {free_port}; using {base_url}\n'
     assert capfd.readouterr() == ('', message)
@@ -164,11 +149,6 @@ def test_private_server_ends_when_the_block_fails(free_label: Callable[[str], st
     with pytest.raises(ZeroDivisionError), servers.running(free_label('LOCAL')) as base_url:
         raise ZeroDivisionError
     assert not servers.is_listening(base_url)
-
-
-def image(cc: str) -> bytes:
-    """Return the flag that has to be served."""
-    return (ROOT / flag_url('flags', cc)).read_bytes()
 
 
 def test_private_servers_behave_as_their_labels_promise(
@@ -215,16 +195,17 @@ def test_private_server_does_not_see_ctrl_c(start_on_free_port: StartOnFreePort)
     assert os.getsid(server) != os.getsid(script.pid)
 
 
-def test_start_of_the_server_is_not_in_the_elapsed_time(
-    start_on_free_port: StartOnFreePort,
+def test_private_server_is_told_and_its_start_is_not_in_the_elapsed_time(
+    start_on_free_port: StartOnFreePort, free_port: int
 ) -> None:
     start = time.perf_counter()
-    script = start_on_free_port('flags.py', 'LOCAL')
+    script = start_on_free_port('flags_threadpool.py', 'local')
     stdout, stderr = script.communicate(timeout=PATIENCE)
     total = time.perf_counter() - start
-    elapsed = float(stdout.split()[-1].removesuffix('s'))
-    assert 'Nothing listens' in stderr
-    assert elapsed < total / 2
+    told = rf'Nothing listens on port {free_port}; using http://127\.0\.0\.1:\d+/flags\n'
+    assert re.fullmatch(told, stderr)
+    assert float(stdout.split()[-1].removesuffix('s')) < total / 2
+    assert flag_files() == sorted(f'{cc}.gif' for cc in POP20_CC)
 
 
 def test_two_scripts_at_once_have_a_server_each(start_on_free_port: StartOnFreePort) -> None:
@@ -233,16 +214,6 @@ def test_two_scripts_at_once_have_a_server_each(start_on_free_port: StartOnFreeP
     assert len({urlsplit(url).port for url in urls}) == 2
     for script in scripts:
         assert '20 downloads' in script.communicate(timeout=PATIENCE)[0]
-    assert flag_files() == sorted(f'{cc}.gif' for cc in POP20_CC)
-
-
-def test_script_needs_no_server_to_be_started(
-    start_on_free_port: StartOnFreePort, free_port: int
-) -> None:
-    script = start_on_free_port('flags_threadpool.py', 'local')
-    _, stderr = script.communicate(timeout=PATIENCE)
-    told = rf'Nothing listens on port {free_port}; using http://127\.0\.0\.1:\d+/flags\n'
-    assert re.fullmatch(told, stderr)
     assert flag_files() == sorted(f'{cc}.gif' for cc in POP20_CC)
 
 

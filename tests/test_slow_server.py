@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from conftest import (
     StartScript,
     StartServer,
     command,
+    flag,
     started,
     wait_until,
 )
@@ -38,19 +40,14 @@ LONG = 30  # seconds of delay that no test waits for
 
 
 @pytest.fixture
-def fast_server(start_server: StartServer) -> Server:
-    """Return a server that answers at once, and that no other test uses."""
+def own_server(start_server: StartServer) -> Server:
+    """Return a server that answers at once, and whose stderr no other test fills."""
     return start_server('--max-delay', 0)
 
 
 def path(cc: str) -> str:
     """Return the path of a flag below the base URL."""
     return f'/{cc}/{cc}.gif'
-
-
-def image(cc: str) -> bytes:
-    """Return the flag that has to be served."""
-    return (ROOT / f'flags{path(cc)}').read_bytes()
 
 
 def connect(url: str) -> socket.socket:
@@ -92,11 +89,6 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
-def test_all_flags_arrive_unchanged(fast_server: Server) -> None:
-    with httpx.Client(base_url=fast_server.url) as client:
-        assert [cc for cc in CODES if client.get(path(cc)).content != image(cc)] == []
-
-
 def test_only_loopback_addresses_are_listened_to(fast_server: Server) -> None:
     first_address = str(socket.getaddrinfo('localhost', 0)[0][4][0])
     port = urlsplit(fast_server.url).port
@@ -108,14 +100,17 @@ def test_only_loopback_addresses_are_listened_to(fast_server: Server) -> None:
 def test_bind_chooses_the_address(start_server: StartServer) -> None:
     server = start_server('--bind', '127.0.0.1', '--max-delay', 0)
     assert server.url.startswith('http://127.0.0.1:')
-    assert httpx.get(server.url + path('br')).content == image('br')
+    assert httpx.get(server.url + path('br')).content == flag('br')
 
 
-def test_676_requests_of_one_client_share_a_connection(fast_server: Server) -> None:
+def test_676_requests_of_one_client_share_a_connection_and_all_flags_arrive(
+    fast_server: Server,
+) -> None:
     with httpx.Client(base_url=fast_server.url) as client:
-        statuses = [client.get(path(cc)).status_code for cc in ALL_CODES]
-    assert statuses.count(200) == len(CODES)
-    assert statuses.count(404) == len(ALL_CODES) - len(CODES)
+        answers = {cc: client.get(path(cc)) for cc in ALL_CODES}
+    found = {cc: answer.content for cc, answer in answers.items() if answer.status_code == 200}
+    assert found == {cc: flag(cc) for cc in CODES}
+    assert {answers[cc].status_code for cc in answers.keys() - found.keys()} == {404}
     assert len({request['client_port'] for request in fast_server.first_requests(676)}) == 1
 
 
@@ -130,9 +125,9 @@ def test_connection_survives_teapots(start_server: StartServer) -> None:
 def test_error_rate_is_the_share_of_teapots(start_server: StartServer) -> None:
     server = start_server('--max-delay', 0, '--error-rate', 0.25)
     with httpx.Client(base_url=server.url) as client:
-        statuses = [client.get(path('br')).status_code for _ in range(400)]
+        statuses = [client.get(path('br')).status_code for _ in range(200)]
     assert set(statuses) == {200, 418}
-    assert 50 < statuses.count(418) < 150
+    assert 20 < statuses.count(418) < 80
 
 
 def test_each_response_is_delayed_within_bounds(start_server: StartServer) -> None:
@@ -145,13 +140,8 @@ def test_each_response_is_delayed_within_bounds(start_server: StartServer) -> No
     assert len(set(delays)) > 1
 
 
-def test_default_delay_is_5_seconds_at_most(run_script: RunScript) -> None:
-    run = run_script('slow_server.py', '--min-delay', 5.001)
-    assert run.stderr.endswith('--min-delay 5.001 exceeds --max-delay 5\n')
-
-
 def test_requests_are_delayed_side_by_side(start_server: StartServer) -> None:
-    server = start_server('--min-delay', 1, '--max-delay', 1)
+    server = start_server('--min-delay', 0.5, '--max-delay', 0.5)
     with ThreadPoolExecutor(10) as executor:
         list(executor.map(lambda cc: httpx.get(server.url + path(cc)), CODES[:10]))
     requests = server.first_requests(10)
@@ -170,13 +160,13 @@ def test_log_tells_all_about_a_request(start_server: StartServer) -> None:
     assert isinstance(request['client_port'], int)
 
 
-def test_a_line_per_request_tells_code_delay_and_status(fast_server: Server) -> None:
-    with httpx.Client(base_url=fast_server.url) as client:
+def test_a_line_per_request_tells_code_delay_and_status(own_server: Server) -> None:
+    with httpx.Client(base_url=own_server.url) as client:
         for cc in ['br', 'zz']:
             client.get(path(cc))
         client.get('/../x')
-    fast_server.first_requests(3)
-    assert fast_server.lines() == ['BR  0.000s  200', 'ZZ  0.000s  404', '/x  0.000s  404']
+    own_server.first_requests(3)
+    assert own_server.lines() == ['BR  0.000s  200', 'ZZ  0.000s  404', '/x  0.000s  404']
 
 
 def test_requests_are_offered_as_json_when_they_begin_and_when_they_end(
@@ -217,13 +207,12 @@ def test_it_serves_without_the_page_too(site: Path) -> None:
     assert statuses == [404, 200]
 
 
-@pytest.mark.parametrize(
-    'query', ['', '?after=', '?after=x', '?after=-1', '?x=1', '?after=' + '9' * 5000]
-)
-def test_without_a_number_all_requests_are_offered(query: str, fast_server: Server) -> None:
-    httpx.get(fast_server.url + path('br'), headers={'User-Agent': '<b>' * 1000})
-    (request,) = httpx.get(site_of(fast_server) + '/requests' + query).json()['requests']
-    assert request['agent'] == ('<b>' * 1000)[:200]
+def test_without_a_number_all_requests_are_offered(start_server: StartServer) -> None:
+    server = start_server('--max-delay', 0)
+    httpx.get(server.url + path('br'), headers={'User-Agent': '<b>' * 1000})
+    for query in ['', '?after=', '?after=x', '?after=-1', '?x=1', '?after=' + '9' * 5000]:
+        (request,) = httpx.get(site_of(server) + '/requests' + query).json()['requests']
+        assert request['agent'] == ('<b>' * 1000)[:200]
 
 
 def test_what_the_page_asks_for_is_neither_delayed_nor_logged(start_server: StartServer) -> None:
@@ -231,7 +220,7 @@ def test_what_the_page_asks_for_is_neither_delayed_nor_logged(start_server: Star
     with httpx.Client(base_url=site_of(server)) as page:
         responses = [page.get('/requests'), page.get(f'/flags{path("br")}?picture')]
     assert [response.status_code for response in responses] == [200, 200]
-    assert responses[1].content == image('br')
+    assert responses[1].content == flag('br')
     assert responses[0].json()['requests'] == []
     assert (server.requests(), server.lines()) == ([], [])
 
@@ -251,7 +240,7 @@ def test_only_the_last_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_second_without_a_request_ends_a_run(start_server: StartServer) -> None:
     server = start_server('--max-delay', 0)
-    for pause in (0.5, 1.1, 0):
+    for pause in (0.3, 1.1, 0):
         httpx.get(server.url + path('br'))
         time.sleep(pause)
     assert [request['run'] for request in server.first_requests(3)] == [1, 1, 2]
@@ -292,65 +281,50 @@ def test_times_in_the_log_do_not_step_when_the_clock_is_set(
     assert 0 <= request.end - request.start < 1
 
 
-@pytest.mark.parametrize(
-    ('bind', 'host', 'status'),
-    [
-        ('localhost', 'localhost:8001', 200),
-        ('localhost', 'LOCALHOST.', 200),
-        ('localhost', 'a.localhost', 200),
-        ('localhost', '127.0.0.1:8001', 200),
-        ('localhost', '127.1', 200),
-        ('localhost', '[::1]:8001', 200),
-        ('localhost', '0.0.0.0:8001', 200),
-        ('localhost', '[::]', 200),
-        ('localhost', '[::ffff:127.0.0.1]', 200),
-        ('localhost', '', 200),
-        ('localhost', 'example.com', 403),
-        ('localhost', 'localhost.example.com:8001', 403),
-        ('localhost', '127.0.0.1.example.com', 403),
-        ('localhost', '192.0.2.1', 403),
-        ('localhost', socket.gethostname() + '.example.com', 403),
-        ('localhost', '[x', 403),
-        ('localhost', ':', 403),
-        ('127.0.0.2', '127.0.0.2', 200),
-        ('0.0.0.0', '192.0.2.1:8001', 200),
-        ('0.0.0.0', socket.gethostname(), 200),
-        ('0.0.0.0', f'{socket.gethostname().upper()}.local', 200),
-        ('0.0.0.0', 'example.com', 403),
-    ],
-)
-def test_only_names_of_this_machine_are_answered(
-    bind: str, host: str, status: int, start_server: StartServer
-) -> None:
+HOST = socket.gethostname()
+NAMES = {
+    # by address that is listened to: what is answered, and what is refused
+    'localhost': (
+        'localhost:8001 LOCALHOST. a.localhost 127.0.0.1:8001 127.1 [::1]:8001 0.0.0.0:8001 [::] '
+        '[::ffff:127.0.0.1] ',
+        'example.com localhost.example.com:8001 127.0.0.1.example.com 192.0.2.1 [x : '
+        f'{HOST}.example.com',
+    ),
+    '127.0.0.2': ('127.0.0.2', 'example.com'),
+    '0.0.0.0': (f'192.0.2.1:8001 {HOST} {HOST.upper()}.local', 'example.com'),
+}
+
+
+@pytest.mark.parametrize('bind', NAMES)
+def test_only_names_of_this_machine_are_answered(bind: str, start_server: StartServer) -> None:
     server = start_server('--bind', bind, '--max-delay', 0)
-    for target in (server.url + path('br'), site_of(server) + '/requests', site_of(server)):
-        assert httpx.get(target, headers={'Host': host}).status_code == status
+
+    def statuses(host: str) -> set[int]:
+        targets = [server.url + path('br'), site_of(server) + '/requests', site_of(server)]
+        return {client.get(target, headers={'Host': host}).status_code for target in targets}
+
+    answered, refused = NAMES[bind]
+    with httpx.Client() as client:
+        assert [host for host in answered.split(' ') if statuses(host) != {200}] == []
+        assert [host for host in refused.split(' ') if statuses(host) != {403}] == []
 
 
-def test_refused_name_is_told_to_the_client_and_on_stderr(fast_server: Server) -> None:
-    answer = httpx.get(fast_server.url + path('br'), headers={'Host': 'example.com'})
+def test_refused_name_is_told_to_the_client_and_on_stderr(own_server: Server) -> None:
+    answer = httpx.get(own_server.url + path('br'), headers={'Host': 'example.com'})
     assert answer.text == 'example.com is not a name of this server: see --bind.\n'
-    (line,) = fast_server.lines()
+    (line,) = own_server.lines()
     assert line.endswith('refused: example.com is not a name of this server: see --bind.')
-    assert fast_server.requests() == []
+    assert own_server.requests() == []
 
 
-@pytest.mark.parametrize(
-    ('where', 'come_from', 'status'),
-    [
-        ('/', 'cross-site', 403),
-        ('/requests', 'cross-site', 403),
-        ('/?x', 'cross-site', 403),
-        ('/flags/br/br.gif', 'cross-site', 200),
-        ('/', 'none', 200),
-        ('/requests', 'same-origin', 200),
-    ],
-)
-def test_other_sites_may_show_flags_but_not_the_page(
-    where: str, come_from: str, status: int, fast_server: Server
-) -> None:
-    answer = httpx.get(site_of(fast_server) + where, headers={'Sec-Fetch-Site': come_from})
-    assert answer.status_code == status
+def test_other_sites_may_show_flags_but_not_the_page(fast_server: Server) -> None:
+    def status(where: str, come_from: str) -> int:
+        headers = {'Sec-Fetch-Site': come_from}
+        return httpx.get(site_of(fast_server) + where, headers=headers).status_code
+
+    assert {status(where, 'cross-site') for where in ('/', '/requests', '/?x')} == {403}
+    assert status('/flags/br/br.gif', 'cross-site') == 200
+    assert status('/', 'none') == status('/requests', 'same-origin') == 200
 
 
 def test_browsers_neither_guess_media_types_nor_frame_the_page(fast_server: Server) -> None:
@@ -361,11 +335,11 @@ def test_browsers_neither_guess_media_types_nor_frame_the_page(fast_server: Serv
             assert answer.headers['Content-Security-Policy'] == "frame-ancestors 'none'"
 
 
-def test_control_characters_do_not_reach_the_terminal(fast_server: Server) -> None:
-    with connect(fast_server.url) as client:
+def test_control_characters_do_not_reach_the_terminal(own_server: Server) -> None:
+    with connect(own_server.url) as client:
         client.sendall(b'GET /\x1b[31mred HTTP/1.1\r\n\r\n')
-        fast_server.first_requests(1)
-    assert fast_server.lines()[0] == r'/\x1b[31mred  0.000s  404'
+        own_server.first_requests(1)
+    assert own_server.lines()[0] == r'/\x1b[31mred  0.000s  404'
 
 
 def test_200_clients_can_connect_before_any_is_accepted(fast_server: Server) -> None:
@@ -383,14 +357,14 @@ def test_small_response_leaves_in_one_write(fast_server: Server) -> None:
     with connect(fast_server.url) as client:
         for cc in CODES[:50]:
             client.sendall(ask(cc))
-            assert client.recv(65536).endswith(image(cc))
+            assert client.recv(65536).endswith(flag(cc))
 
 
 def test_head_is_answered_without_a_body(fast_server: Server) -> None:
     with httpx.Client(base_url=fast_server.url) as client:
         head = client.head(path('br'))
-        assert client.get(path('cn')).content == image('cn')
-    assert int(head.headers['content-length']) == len(image('br'))
+        assert client.get(path('cn')).content == flag('cn')
+    assert int(head.headers['content-length']) == len(flag('br'))
 
 
 def test_body_of_a_request_is_not_taken_for_another_request(fast_server: Server) -> None:
@@ -426,47 +400,49 @@ def test_pipelined_requests_are_delayed_one_by_one(start_server: StartServer) ->
 
 def test_silent_clients_keep_nobody_waiting(fast_server: Server) -> None:
     silent = [connect(fast_server.url) for _ in range(50)]
-    assert httpx.get(fast_server.url + path('br')).content == image('br')
+    assert httpx.get(fast_server.url + path('br')).content == flag('br')
     for client in silent:
         client.close()
 
 
-@pytest.mark.parametrize(
-    'target',
-    [
-        '/../secret',
-        '/%2e%2e/secret',
-        '/..%2fsecret',
-        '/x/../../secret',
-        '/link',
-        '/loop',
-        '/a%00b',
-        '/%ff%fe',
-        '/' + 'a' * 5000,
-        '/.env',
-        '/%2eenv',
-        '/x/../.env',
-        '/env',
-        '/.page',
-        '/sub/.hidden/',
-        '/sub/.hidden/file',
-        '/sub/%2Ehidden/file',
-    ],
-    ids=lambda target: target[:20],
-)
+HIDDEN = [
+    '/../secret',
+    '/%2e%2e/secret',
+    '/..%2fsecret',
+    '/x/../../secret',
+    '/link',
+    '/loop',
+    '/a%00b',
+    '/%ff%fe',
+    '/' + 'a' * 5000,
+    '/.env',
+    '/%2eenv',
+    '/x/../.env',
+    '/env',
+    '/.page',
+    '/sub/.hidden/',
+    '/sub/.hidden/file',
+    '/sub/%2Ehidden/file',
+]
+
+
 def test_nothing_outside_the_directory_or_hidden_is_served(
-    target: str, site: Path, start_server: StartServer
+    site: Path, start_server: StartServer
 ) -> None:
+    """Have each request come before one on the same connection that is answered."""
     server = start_server('--directory', site, '--max-delay', 0)
-    with connect(server.url) as client:
-        client.sendall(f'GET {target} HTTP/1.1\r\n\r\nGET /page HTTP/1.1\r\n\r\n'.encode())
-        answers = b''
-        while b'public' not in answers:
-            received = client.recv(65536)
-            assert received, 'the connection was closed'
-            answers += received
-    assert answers.startswith(b'HTTP/1.1 404')
-    assert b'SECRET' not in answers
+    served = []
+    for target in HIDDEN:
+        with connect(server.url) as client:
+            client.sendall(f'GET {target} HTTP/1.1\r\n\r\nGET /page HTTP/1.1\r\n\r\n'.encode())
+            answers = b''
+            while b'public' not in answers:
+                received = client.recv(65536)
+                assert received, 'the connection was closed'
+                answers += received
+        if b'SECRET' in answers or not answers.startswith(b'HTTP/1.1 404'):
+            served.append(target)
+    assert served == []
 
 
 def test_list_of_a_directory_leaves_out_hidden_names(site: Path, start_server: StartServer) -> None:
@@ -480,32 +456,35 @@ def test_list_of_a_directory_leaves_out_hidden_names(site: Path, start_server: S
     ]
 
 
-@pytest.mark.parametrize(
-    'nonsense',
-    [
-        b'GET /' + b'a' * 70_000 + b' HTTP/1.1\r\n\r\n',
-        b'GET / HTTP/1.1\r\nA: ' + b'x' * 70_000 + b'\r\n\r\n',
-        b'GET / HTTP/1.1\r\n' + b'A: b\r\n' * 500 + b'\r\n',
-        b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
-        b'GET / HTTP/\xc2\xb2.1\r\n\r\n',
-        b'PRI * HTTP/2.0\r\n\r\n',
-        b'POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc',
-        b'GET /flags/br',
-        b'\r\n\r\n',
-        b'',
-    ],
-    ids=lambda nonsense: repr(nonsense[:20]),
-)
-def test_nonsense_costs_a_line_at_most(nonsense: bytes, fast_server: Server) -> None:
-    with connect(fast_server.url) as client:
-        client.sendall(nonsense)
-        client.shutdown(socket.SHUT_WR)
-        with suppress(ConnectionResetError):  # what it has not read is lost
-            while client.recv(65536):
-                pass
-    assert httpx.get(fast_server.url + path('br')).content == image('br')
-    wait_until(lambda: 'BR  0.000s  200' in fast_server.lines())
-    assert len(fast_server.lines()) <= 2
+NONSENSE = [
+    b'GET /' + b'a' * 70_000 + b' HTTP/1.1\r\n\r\n',
+    b'GET / HTTP/1.1\r\nA: ' + b'x' * 70_000 + b'\r\n\r\n',
+    b'GET / HTTP/1.1\r\n' + b'A: b\r\n' * 500 + b'\r\n',
+    b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
+    b'GET / HTTP/\xc2\xb2.1\r\n\r\n',
+    b'PRI * HTTP/2.0\r\n\r\n',
+    b'POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc',
+    b'GET /flags/br',
+    b'\r\n\r\n',
+    b'',
+]
+
+
+def test_nonsense_costs_a_line_at_most(own_server: Server) -> None:
+    def answered(count: int) -> bool:
+        return own_server.lines().count('BR  0.000s  200') == count
+
+    for count, nonsense in enumerate(NONSENSE, 1):
+        before = len(own_server.lines())
+        with connect(own_server.url) as client:
+            client.sendall(nonsense)
+            client.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):  # what it has not read is lost
+                while client.recv(65536):
+                    pass
+        assert httpx.get(own_server.url + path('br')).content == flag('br')
+        wait_until(partial(answered, count))
+        assert len(own_server.lines()) <= before + 2, nonsense[:20]
 
 
 @pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
@@ -567,29 +546,32 @@ def test_greeting_is_a_line_of_its_own_after_what_others_print() -> None:
     assert re.fullmatch(r'Serving flags at http://localhost:\d+/flags\n', second)
 
 
-@pytest.mark.parametrize(
-    'args',
-    [
-        ['--min-delay', '2', '--max-delay', '1'],
-        ['--max-delay', '-1'],
-        ['--max-delay', 'nan'],
-        ['--min-delay', 'inf'],
-        ['--error-rate', '1.01'],
-        ['--error-rate', '-0.01'],
-        ['--error-rate', 'nan'],
-        ['--directory', '/no/such/directory'],
-        ['--bind', 'a..b'],
-        ['65536'],
-        ['-1'],
-        ['80.5'],
-    ],
-    ids=' '.join,
-)
-def test_arguments_out_of_range_are_refused(args: list[str], run_script: RunScript) -> None:
-    run = run_script('slow_server.py', *args)
-    *usage, reason = run.stderr.splitlines()
-    assert run.returncode == 2
-    assert usage[0].startswith('usage:')
+OUT_OF_RANGE = [
+    '--min-delay 2 --max-delay 1',
+    '--min-delay 5.001',  # the default of the other is 5
+    '--max-delay -1',
+    '--max-delay nan',
+    '--min-delay inf',
+    '--error-rate 1.01',
+    '--error-rate -0.01',
+    '--error-rate nan',
+    '--directory /no/such/directory',
+    '--bind a..b',
+    '65536',
+    '-1',
+    '80.5',
+]
+
+
+@pytest.mark.parametrize('args', OUT_OF_RANGE)
+def test_arguments_out_of_range_are_refused(
+    args: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr('sys.argv', ['slow_server.py', *args.split()])
+    with pytest.raises(SystemExit, match='2'):
+        slow_server.main()
+    usage, *_, reason = capsys.readouterr().err.splitlines()
+    assert usage.startswith('usage:')
     assert reason.startswith('slow_server.py: error:')
 
 
@@ -607,7 +589,7 @@ def test_full_disk_ends_the_log_but_not_the_serving(tmp_path: Path) -> None:
     with (tmp_path / 'err').open('wb') as stderr, started(args, stderr=stderr) as server:
         url = greeting(server)
         with httpx.Client(base_url=url) as client:
-            assert [client.get(path(cc)).content == image(cc) for cc in CODES[:3]] == [True] * 3
+            assert [client.get(path(cc)).content == flag(cc) for cc in CODES[:3]] == [True] * 3
         wait_until(lambda: (tmp_path / 'err').read_text('utf-8').count('\n') == 4)
     lines = (tmp_path / 'err').read_text('utf-8').splitlines()
     complaint = 'slow_server.py: cannot write /dev/full: No space left on device; '
@@ -664,7 +646,7 @@ def test_limit_of_open_files_is_raised() -> None:
     with started(few_files) as server:
         url = greeting(server)
         clients = [connect(url) for _ in range(60)]
-        assert httpx.get(url + path('br')).content == image('br')
+        assert httpx.get(url + path('br')).content == flag('br')
         for client in clients:
             client.close()
 
@@ -700,7 +682,7 @@ def test_greeting_that_nobody_reads_does_not_matter(free_port: int) -> None:
             url = f'http://localhost:{free_port}/flags{path("br")}'
             transport = httpx.HTTPTransport(retries=8)  # it takes a moment to start
             with httpx.Client(transport=transport) as client:
-                assert client.get(url).content == image('br')
+                assert client.get(url).content == flag('br')
         finally:
             server.kill()
 

@@ -19,13 +19,14 @@ from conftest import (
     wait_until,
 )
 from cpu_tools import SMALL, SMALL_ENDS, cpu_script
-from endings import ALONE, FLAGS, FLAGS2, complaints, ending_of
+from endings import ALONE, FLAGS, FLAGS2, ending_of
 from raw_server import misbehaving
 
 from pools.kinds import KINDS
 from support.interrupts import SIGPIPE
 
 JOBS = 'tests/jobs.py'
+FULL, CLOSED = '2>/dev/full', '<&- >&- 2>&-'
 
 needs_full_disk = pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
 
@@ -125,10 +126,16 @@ def test_output_without_room_is_noticed_at_any_write(count: int, flush: str) -> 
 
 
 @needs_full_disk
-@pytest.mark.parametrize('streams', ['2>/dev/full', '2>&-', '>&-', '<&-', '<&- >&- 2>&-'])
-@pytest.mark.parametrize('script', ['flags.py', 'flags2_threadpool.py', 'flags_processpool.py'])
+@pytest.mark.parametrize(
+    ('script', 'streams'),
+    [
+        *[('flags2_threadpool.py', streams) for streams in (FULL, '2>&-', '>&-', '<&-', CLOSED)],
+        *[('flags.py', streams) for streams in (FULL, CLOSED)],
+        *[('flags_processpool.py', streams) for streams in (FULL, CLOSED)],
+    ],
+)
 def test_streams_that_take_nothing_do_not_keep_flags_from_being_saved(
-    streams: str, script: str, free_port: int
+    script: str, streams: str, free_port: int
 ) -> None:
     """Have it start a server, which must not mistake a connection for a stream."""
     folder = altered_copy('support/servers.py', '8000', str(free_port))
@@ -141,7 +148,7 @@ def test_streams_that_take_nothing_do_not_keep_flags_from_being_saved(
 
 
 @needs_full_disk
-@pytest.mark.parametrize('streams', ['2>&-', '>&-', '<&- >&- 2>&-'])
+@pytest.mark.parametrize('streams', ['>&-', CLOSED])
 @pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
 def test_closed_streams_do_not_matter_to_processes(streams: str, script: str) -> None:
     folder = altered_copy('primes.py', '= list(PRIMALITY)', f'= {SMALL}')
@@ -149,14 +156,3 @@ def test_closed_streams_do_not_matter_to_processes(streams: str, script: str) ->
     with started(['sh', '-c', f'exec "$@" {streams}', 'sh', *args]) as process:
         assert process.communicate(timeout=PATIENCE)[1] == ''
     assert process.returncode == 0
-
-
-@needs_posix
-@pytest.mark.parametrize('script', FLAGS2)
-def test_bar_is_drawn_without_a_terminal(script: str, fast_server: Server) -> None:
-    args = command(script, '-s', fast_server.url)
-    with started(args, stdin=subprocess.DEVNULL) as process:
-        stdout, stderr = process.communicate(timeout=PATIENCE)
-    assert '\n20 flags downloaded.\n' in stdout
-    assert '20/20' in stderr
-    assert complaints(stderr) == []
