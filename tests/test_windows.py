@@ -28,7 +28,7 @@ from conftest import (
     wait_until,
 )
 from cpu_tools import LARGE, SMALL, SMALL_ENDS, cpu_script, output_of
-from endings import ALONE, FLAGS, FLAGS2, SOON, complaints, counts, ending_of
+from endings import ALONE, FLAGS, FLAGS2, SOON, Ending, complaints, counts, ending_of
 from raw_server import misbehaving
 
 POOLS = ['proc_pool.py', 'procs.py', 'prime_pools.py']
@@ -49,6 +49,15 @@ def evaluated(expression: str) -> str:
     return subprocess.run(
         args, cwd=ROOT, capture_output=True, encoding='utf-8', check=True
     ).stdout.strip()
+
+
+def ending_without_reader(process: subprocess.Popen[str]) -> Ending:
+    """Return how a process ends whose output is no longer read after the first character."""
+    assert process.stdout
+    process.stdout.read(1)
+    process.stdout.close()
+    process.stdout = None
+    return ending_of(process)
 
 
 def test_simulation_is_at_work() -> None:
@@ -167,11 +176,7 @@ def test_reader_who_leaves_ends_downloads(
     server = start_server('--min-delay', 0.05, '--max-delay', 0.1)
     options = ['-ev'] if script in FLAGS2 else []
     process = start_script(script, *options, '-s', server.url)
-    assert process.stdout
-    process.stdout.read(1)
-    process.stdout.close()
-    process.stdout = None
-    ending = ending_of(process)
+    ending = ending_without_reader(process)
     assert (ending.status, complaints(ending.stderr)) == (141, [])
     assert ending.seconds < SOON
     assert len(server.requests()) < 200
@@ -180,11 +185,7 @@ def test_reader_who_leaves_ends_downloads(
 @pytest.mark.parametrize('script', POOLS)
 def test_reader_who_leaves_ends_pools(script: str) -> None:
     with cpu_script(script, 2, numbers=SMALL_ENDS) as process:
-        assert process.stdout
-        process.stdout.readline()
-        process.stdout.close()
-        process.stdout = None
-        ending = ending_of(process)
+        ending = ending_without_reader(process)
     assert (ending.status, ending.stderr) == (141, '')
 
 
@@ -260,10 +261,6 @@ def test_reader_who_leaves_is_noticed_where_poll_tells_only_what_it_was_asked(
     monkeypatch.setenv('PYTHONPATH', str(Path.cwd()))
     server = start_server('--min-delay', 0.02, '--max-delay', 0.04)
     process = start_script('flags2_threadpool.py', '-ev', '-s', server.url)
-    assert process.stdout
-    process.stdout.readline()
-    process.stdout.close()
-    process.stdout = None
-    ending = ending_of(process)
+    ending = ending_without_reader(process)
     assert (ending.status, ending.stderr) == (141, '')
     assert len(server.requests()) < 200
