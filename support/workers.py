@@ -31,7 +31,6 @@ class Process(multiprocessing.Process):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python may miss one just before it waits
         for number in interrupts.SIGNALS - {signal.SIGTERM}:
             signal.signal(number, signal.SIG_IGN)
-        windows.notice_broken_pipe(bool)
         try:
             with interrupts.blocked():  # this thread must not take what the main thread puts off
                 threading.Thread(target=end_with_parent, daemon=True).start()
