@@ -214,11 +214,6 @@ def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
         yield Server(process.stdout.readline().split()[-1], process, log, errors)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what needs a browser, so that one process runs it all, with one browser."""
-    items.sort(key=lambda item: item.path.name != 'test_watch.py')
-
-
 @pytest.fixture(scope='session', autouse=True)
 def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Have what tests start, and kill, leave its temporary files in a folder of the tests."""

@@ -28,7 +28,7 @@ from conftest import (
     members,
     wait_until,
 )
-from cpu_tools import LARGE, SMALL, answers, cpu_script, output_of
+from cpu_tools import answers, cpu_script, output_of
 from raw_server import RawServer, misbehaving
 
 from comparing.runs import most_in_flight, read_log
@@ -132,7 +132,7 @@ def test_threads_use_no_more_than_one_cpu() -> None:
 
 
 def test_map_keeps_the_order_of_calls_so_one_result_holds_up_those_that_are_ready() -> None:
-    numbers = [*SMALL, LARGE]
+    numbers = [2, 1000000000039, PRIMES[0], 9999999999999999]
     with cpu_script('proc_pool.py', 2, numbers=numbers) as process:
         assert process.stdout
         stamped = [(time.monotonic(), line) for line in process.stdout]

@@ -516,6 +516,7 @@ def test_live_page_is_saved_with_what_it_shows(page: 'Page', start_server: Start
     path = Path('saved.html').resolve()
     download_of_page.value.save_as(path)
     server.process.terminate()
+    page.goto('about:blank')  # it asks no more
     requests: list[str] = []
     page.on('request', lambda request: requests.append(request.url))
     page.goto(path.as_uri())

@@ -28,10 +28,11 @@ from conftest import (
     wait_until,
 )
 from cpu_tools import LARGE, SMALL, SMALL_ENDS, cpu_script, output_of
-from endings import ALONE, FLAGS, FLAGS2, SOON, Ending, complaints, counts, ending_of
+from endings import FLAGS, FLAGS2, SOON, Ending, complaints, counts, ending_of
 from raw_server import misbehaving
 
 POOLS = ['proc_pool.py', 'procs.py', 'prime_pools.py']
+DIFFERENT = ['flags_threadpool.py', 'flags_processpool.py', *FLAGS2]  # in how they end
 SIMULATION = ROOT / 'tests/windows'
 
 pytestmark = needs_posix
@@ -100,7 +101,7 @@ def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -
     assert Path('c.html').stat().st_size > 10_000
 
 
-@pytest.mark.parametrize('script', FLAGS + FLAGS2)
+@pytest.mark.parametrize('script', DIFFERENT)
 def test_ctrl_c_ends_downloads_at_once(script: str, start_script: StartScript) -> None:
     with misbehaving('never answers') as server:
         process = start_script(script, '-s', server.url)
@@ -115,7 +116,7 @@ def test_ctrl_c_ends_downloads_at_once(script: str, start_script: StartScript) -
     assert ending.seconds < SOON
 
 
-@pytest.mark.parametrize('script', ALONE)
+@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py', 'demo_executor_map.py'])
 def test_ctrl_c_ends_work_on_this_machine_at_once(script: str) -> None:
     with cpu_script(script, numbers=[2, *[LARGE] * 20]) as process:
         assert process.stdout
@@ -157,7 +158,7 @@ def test_private_server_does_not_see_ctrl_c(start_script: StartScript, free_port
     assert (ending.status, ending.stderr) == (130, 'flags.py: interrupted\n')
 
 
-@pytest.mark.parametrize('script', [*FLAGS[:4], *FLAGS2[:2]])
+@pytest.mark.parametrize('script', ['flags_threadpool.py', 'flags2_sequential.py'])
 def test_errors_have_the_name_that_the_system_tells(
     script: str, run_script: RunScript, free_port: int
 ) -> None:
@@ -169,7 +170,7 @@ def test_errors_have_the_name_that_the_system_tells(
     assert run.returncode == 1
 
 
-@pytest.mark.parametrize('script', [*FLAGS, *FLAGS2])
+@pytest.mark.parametrize('script', DIFFERENT)
 def test_reader_who_leaves_ends_downloads(
     script: str, start_script: StartScript, start_server: StartServer
 ) -> None:
@@ -182,9 +183,8 @@ def test_reader_who_leaves_ends_downloads(
     assert len(server.requests()) < 200
 
 
-@pytest.mark.parametrize('script', POOLS)
-def test_reader_who_leaves_ends_pools(script: str) -> None:
-    with cpu_script(script, 2, numbers=SMALL_ENDS) as process:
+def test_reader_who_leaves_ends_pools() -> None:
+    with cpu_script('proc_pool.py', 2, numbers=SMALL_ENDS) as process:
         ending = ending_without_reader(process)
     assert (ending.status, ending.stderr) == (141, '')
 

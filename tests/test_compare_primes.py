@@ -1,0 +1,141 @@
+"""compare.py primes: what it shows of work that computes."""
+
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comparisons import CAN_PLOT, PLOT, rows, scripts_of
+from conftest import PATIENCE, members, wait_until
+from cpu_tools import METHODS, SMALL, cpu_script, output_of
+
+from comparing.work import read_work
+
+SLOW = 142702110479723  # a prime, which takes twelve times as long as the next smaller one
+NUMBERS = [2, 4, 1000000000039, SLOW, 9999999999999999]
+WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()
+
+
+@pytest.fixture(scope='module')
+def work(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Return the output of a comparison of work that computes, and the folder with its files."""
+    folder = tmp_path_factory.mktemp('work')
+    before = Path.cwd()
+    os.chdir(folder)  # where the altered copy is made, too
+    shown = ['--timeline', '--json', 'c.json', '--html', 'c.html', '--trace', 'c.trace', *PLOT]
+    try:
+        with cpu_script('compare.py', 'primes', 2, *shown, numbers=NUMBERS) as process:
+            stdout, stderr = process.communicate(timeout=PATIENCE)
+    finally:
+        os.chdir(before)
+    assert (process.returncode, stderr) == (0, '')
+    return stdout, folder
+
+
+def test_primes_are_compared_by_executor(work: tuple[str, Path]) -> None:
+    table = rows(work[0])
+    assert table['script'] == ['time', 'speed-up', 'MB']
+    assert list(table)[1:4] == ['serial', 'process', 'thread']
+    assert list(table)[-1] == 'procs.py'
+    assert all(float(cells[0]) >= 0 for cells in list(table.values())[1:])
+
+
+def page_runs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the runs in a page by their labels."""
+    (data,) = re.findall(r'id="runs">(.*?)</script>', (folder / 'c.html').read_text('utf-8'))
+    return {run['label']: run for run in json.loads(data)}
+
+
+def test_lanes_are_workers_and_bars_are_numbers(work: tuple[str, Path]) -> None:
+    runs = page_runs(work[1])
+    assert {'serial', 'process', 'thread', 'procs.py'} <= runs.keys()
+    for label, run in runs.items():
+        calls = [each for each in run['requests'] if 'kind' not in each]
+        assert sorted(int(call['code']) for call in calls) == sorted(NUMBERS)
+        assert {call['lane'] for call in calls} == {
+            lane for lane in run['lanes'] if lane != 'result waits'
+        }
+        assert run['work'] is True
+        assert run['elapsed'] >= max(call['end'] - call['start'] for call in calls) - 0.005
+        kind = 'thread' if label in ('serial', 'thread') else 'process'
+        assert run['lanes'][0] == f'{kind} 1'
+    assert len({each['lane'] for each in runs['serial']['requests'] if 'kind' not in each}) == 1
+
+
+def test_slow_number_holds_up_results_of_map_but_not_of_queues(work: tuple[str, Path]) -> None:
+    """It comes second in map, and last but one with processes made by hand."""
+    for label, run in page_runs(work[1]).items():
+        (end,) = (each['end'] for each in run['requests'] if is_call_of(SLOW, each))
+        held = [each for each in run['requests'] if each.get('kind') == 'held']
+        waiting = {int(each['code']) for each in held if each['end'] >= end}
+        assert ({2, 4} <= waiting) == (label in ('process', 'thread'))
+
+
+def is_call_of(number: int, request: dict[str, Any]) -> bool:
+    """Tell whether a request of a page is the time that a worker took for a number."""
+    return request['code'] == str(number) and 'kind' not in request
+
+
+@pytest.mark.skipif(not WITH_A_GIL, reason='threads are free here')
+def test_threads_have_one_cpu_among_them(work: tuple[str, Path]) -> None:
+    calls = [each for each in page_runs(work[1])['thread']['requests'] if 'kind' not in each]
+    assert next(each['share'] for each in calls if is_call_of(SLOW, each)) < 1
+    computed = sum(each['share'] * (each['end'] - each['start']) for each in calls)
+    assert 0 < computed < 1.05 * max(each['end'] for each in calls)
+
+
+def test_timeline_of_work_has_a_row_per_number(work: tuple[str, Path]) -> None:
+    timelines = work[0].split('\n\n')[2:]
+    (threads,) = (text for text in timelines if text.startswith('thread: '))
+    title, *lines = threads.splitlines()
+    assert '█ computes, ░ waits for a CPU' in title
+    assert sorted(int(line.split()[1]) for line in lines) == sorted(NUMBERS)
+    assert {line.split()[0] for line in lines} <= {'1', '2'}
+    assert max(map(len, lines)) <= 80
+
+
+def test_trace_is_in_the_format_of_chrome(work: tuple[str, Path]) -> None:
+    events = json.loads((work[1] / 'c.trace').read_text('utf-8'))['traceEvents']
+    names = [event['args']['name'] for event in events if event['ph'] == 'M']
+    assert names == list(rows(work[0]))[1:]
+    calls = [event for event in events if event['ph'] == 'X']
+    longest = max(calls, key=lambda event: event['args']['share'] * event['dur'])
+    assert longest['name'] == str(SLOW)
+    assert longest['dur'] == pytest.approx(
+        1e6 * (longest['args']['end'] - longest['args']['start'])
+    )
+
+
+@pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
+def test_plot_of_work_has_room_for_its_lanes(work: tuple[str, Path]) -> None:
+    picture = (work[1] / 'c.png').read_bytes()
+    assert int.from_bytes(picture[16:20], 'big') == 1000
+    assert int.from_bytes(picture[20:24], 'big') > 500
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_calls_are_recorded_however_processes_are_started(method: str) -> None:
+    script = 'comparing/recorded.py'
+    with cpu_script(
+        script, 'primes.is_prime', 'proc_pool.py', 2, numbers=SMALL, method=method
+    ) as process:
+        output_of(process)
+    recorded = read_work(Path('calls.jsonl'))
+    assert recorded
+    assert sorted(int(call.code) for call in recorded.calls if not call.kind) == sorted(SMALL)
+    assert recorded.lanes[0] == 'process 1'
+
+
+def test_threads_that_compute_do_not_hold_up_the_report() -> None:
+    with cpu_script('compare.py', 'primes', 2, numbers=[3333333333333301]) as process:
+        wait_until(lambda: scripts_of(process, '-x thread'), PATIENCE)
+        time.sleep(0.5)
+        process.terminate()
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+        wait_until(lambda: not members(process.pid))
+    assert (process.returncode, stderr) == (143, 'compare.py: interrupted\n')
+    assert list(rows(stdout)) == ['script', 'serial', 'process']
