@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make docs/watch.png and docs/watch-676.png: what the page of slow_server.py shows.
+"""Make docs/watch.png, watch-676.png and primes.png: what the page of slow_server.py shows.
 
     $ pip install '.[browser]'
     $ python3 tools/screenshots.py
@@ -56,7 +56,7 @@ def save(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make the pictures."""
     browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not browser_path:
         sys.exit('screenshots.py: no Chromium is installed; try apt-get install chromium')
@@ -70,6 +70,11 @@ def main() -> None:
         with watched_server(page) as base_url:
             run(base_url, *EVERY_CODE_AT_ONCE)
             save(page, 'watch-676.png')
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, str(ROOT / 'compare.py'), 'primes', '--html', 'page.html']
+            subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+            page.goto(Path(folder, 'page.html').as_uri())
+            save(page, 'primes.png')
         browser.close()
 
 
