@@ -72,7 +72,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     with orderly_exit(), servers.running(args.server) as base_url:
         make_dest_dir()
         clients.prepare(base_url)
-        warnings.simplefilter('ignore', TqdmMonitorWarning)  # a bar does without that thread
+        warnings.simplefilter('ignore', TqdmMonitorWarning)  # the bar needs no thread
         tqdm.set_lock(threading.RLock())  # the default one serves processes too
         actual_req = limit_requests(actual_req, base_url)
         initial_report(cc_list, actual_req, args.server, base_url)
@@ -125,7 +125,7 @@ def make_dest_dir() -> None:
 def limit_requests(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
     is_public = servers.is_site_of_the_book(base_url)
-    for_files = max(1, (raise_file_limit() - OTHER_FILES) // 2)  # each needs two for a moment
+    for_files = max(1, (raise_file_limit() - OTHER_FILES) // 2)  # connecting takes two
     most, why = min(
         (MAX_REMOTE_REQ if is_public else actual_req, 'that site is public'),
         (for_files, 'more files cannot be open'),
@@ -137,7 +137,7 @@ def limit_requests(actual_req: int, base_url: str) -> int:
 
 def save_flag(img: bytes, filename: str) -> None:
     """Do what the function in flags.py does, and remember it in case a count is lost."""
-    interrupts.check()  # what a last report says must stay true
+    interrupts.check()  # a flag saved after the last report would make it wrong
     flags.save_flag(img, filename)
     _saved.append(filename)
 

@@ -40,7 +40,7 @@ def explain(exc: BaseException) -> None:
     while isinstance(exc, ExceptionGroup):
         exc = exc.exceptions[0]
     if isinstance(exc, RuntimeError) and exc.__context__:
-        exc = exc.__context__  # what could not start cannot be shut down either
+        exc = exc.__context__  # a pool without threads cannot be shut down either
     if isinstance(exc, BrokenPipeError):
         sys.exit(128 + interrupts.SIGPIPE)
     if isinstance(exc, BrokenExecutor):

@@ -19,7 +19,7 @@ def save(path: Path, content: bytes) -> None:
             partial.write_bytes(content)
             partial.replace(path)
         except OSError as exc:
-            exc.filename = str(path)  # the user has not heard of the other one
+            exc.filename = str(path)  # not the name of the partial file
             raise
         finally:
             with suppress(OSError):  # it may never have existed

@@ -28,11 +28,11 @@ class Process(multiprocessing.Process):
 
     def run(self) -> None:
         """Do the work until the parent sends SIGTERM, or ends without a word."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Python may miss one just before it waits
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it ends at once, even while it waits
         for number in interrupts.SIGNALS - {signal.SIGTERM}:
             signal.signal(number, signal.SIG_IGN)
         try:
-            with interrupts.blocked():  # this thread must not take what the main thread puts off
+            with interrupts.blocked():  # else this thread takes the signals
                 threading.Thread(target=end_with_parent, daemon=True).start()
             if sys.platform != 'win32':
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -40,7 +40,7 @@ class Process(multiprocessing.Process):
         except (EOFError, MemoryError, OSError, RuntimeError):  # no parent, no more threads
             sys.exit(1)  # which the parent will tell
         finally:
-            discard_unwritable_output()  # or it would fail again, at length, when this ends
+            discard_unwritable_output()  # else it fails again, at exit
 
 
 def end_with_parent() -> None:
@@ -56,5 +56,5 @@ def quiet_processes() -> BaseContext:
     context.Process = Process  # type: ignore[misc]
     if context.get_start_method() != 'fork' and sys.platform != 'win32':
         with interrupts.blocked():
-            resource_tracker.ensure_running()  # it outlives them, to clean up
+            resource_tracker.ensure_running()  # it must outlive the workers, to clean up after them
     return context
