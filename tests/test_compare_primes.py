@@ -101,7 +101,7 @@ def test_timeline_of_work_has_a_row_per_number(work: tuple[str, Path]) -> None:
 def test_trace_is_in_the_format_of_chrome(work: tuple[str, Path]) -> None:
     events = json.loads((work[1] / 'c.trace').read_text('utf-8'))['traceEvents']
     names = [event['args']['name'] for event in events if event['ph'] == 'M']
-    assert names == list(rows(work[0]))[1:]
+    assert names == list(page_runs(work[1]))
     calls = [event for event in events if event['ph'] == 'X']
     longest = max(calls, key=lambda event: event['args']['share'] * event['dur'])
     assert longest['name'] == str(SLOW)

@@ -9,6 +9,7 @@ import enum
 import errno
 import importlib
 import io
+import logging
 import multiprocessing.context
 import multiprocessing.resource_tracker
 import os
@@ -22,6 +23,8 @@ import time
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
+
+logging.getLogger('asyncio').setLevel(logging.ERROR)  # as in ../dev_mode
 
 LIBRARIES = """asyncio.unix_events concurrent.futures.process concurrent.futures.thread http.server
 multiprocessing.connection multiprocessing.popen_spawn_posix multiprocessing.queues
