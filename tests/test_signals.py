@@ -111,6 +111,27 @@ def test_signal_while_the_event_loop_is_made_leaves_one_line(
     assert result.stderr == 'flags_asyncio.py: interrupted\n'
 
 
+SIGNAL_WHILE_A_PROCESS_STARTS = """
+import multiprocessing.util, os, signal
+spawn = multiprocessing.util.spawnv_passfds
+def interrupted(path, args, fds):
+    pid = spawn(path, args, fds)
+    if any(b'spawn_main' in os.fsencode(arg) for arg in args):
+        os.kill(os.getpid(), signal.SIGTERM)
+    return pid
+multiprocessing.util.spawnv_passfds = interrupted
+"""
+
+
+def test_signal_while_a_process_starts_leaves_one_line(tmp_path: Path) -> None:
+    """The process must not miss what it is to work on."""
+    (tmp_path / 'sitecustomize.py').write_text(SIGNAL_WHILE_A_PROCESS_STARTS, 'utf-8')
+    environ = os.environ | {'PYTHONPATH': str(tmp_path)}
+    with started(command('proc_pool.py', 2, method='spawn'), env=environ) as process:
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (143, 'proc_pool.py: interrupted\n')
+
+
 @pytest.mark.parametrize(('script', 'name', 'to'), ENDS_ALONE)
 def test_signal_ends_work_on_this_machine_with_one_line(
     script: str, name: str, to: str, start_script: StartScript
