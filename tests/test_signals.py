@@ -210,7 +210,7 @@ def test_report_agrees_with_the_files_at_random_moments(
     server = start_server('--min-delay', 0.05, '--max-delay', 2)
     for _ in range(4):
         shutil.rmtree('downloaded', ignore_errors=True)
-        process = start_script(script, '-e', '-m', rng.choice([30, 300]), '-s', server.url)
+        process = start_script(script, '-e', '-m', rng.choice([30, 100]), '-s', server.url)
         for _ in range(3):
             first_line(process)
         time.sleep(rng.uniform(0, 0.8))
