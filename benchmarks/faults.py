@@ -148,12 +148,6 @@ def wrong_files(folder: Path, codes: list[str] | None = None) -> list[str]:
     return problems
 
 
-def wrong_number_of_files(folder: Path, result: Result) -> list[str]:
-    """Return what is wrong if a report and the folder differ."""
-    files = len(list(folder.glob('downloaded/*')))
-    return [f'{files} files'] if files != result.counts['OK'] else []
-
-
 def load(folder: Path, rounds: int) -> Iterator[Row]:
     """Have a thousand downloads wait at the same time."""
     codes = list(islice(cycle(ALL_CC), AT_ONCE))
