@@ -58,7 +58,7 @@ def prepare(base_url: str) -> None:
     except (ImportError, ValueError) as exc:
         fail(f'{url.scheme if url.scheme in getproxies() else "all"}_proxy: {reason(exc)}')
     if 'asyncio' in sys.modules:
-        sys.modules.setdefault('sniffio', None)  # type: ignore[arg-type]  # else anyio looks for it at each request
+        sys.modules.setdefault('sniffio', None)  # type: ignore[arg-type]  # else searched per request
         anyio.run(anyio.sleep, 0)
 
 

@@ -24,9 +24,11 @@ class Process(multiprocessing.Process):
         is_forked = multiprocessing.get_start_method() == 'fork'
         put_off = () if is_forked else (signal.SIGTERM,)
         interrupts.on_stop(self, bool)  # SIGTERM must not raise an exception half-way
-        with interrupts.blocked(*put_off), windows.ignoring_ctrl_c():
-            super().start()
-        interrupts.done(self)
+        try:
+            with interrupts.blocked(*put_off), windows.ignoring_ctrl_c():
+                super().start()
+        finally:
+            interrupts.done(self)
 
     def run(self) -> None:
         """Do the work until the parent sends SIGTERM, or ends without a word."""
