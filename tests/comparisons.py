@@ -1,8 +1,11 @@
 """What compare.py shows and starts, as its tests look at it."""
 
+import json
 import re
 import subprocess
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from conftest import members
 
@@ -20,3 +23,9 @@ def rows(output: str) -> dict[str, list[str]]:
 def scripts_of(process: subprocess.Popen[str], words: str) -> list[int]:
     """Return the numbers of the processes in a script's session that it has started with words."""
     return [pid for pid, args in members(process.pid).items() if words in args]
+
+
+def page_runs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the runs in a page by their labels."""
+    (data,) = re.findall(r'id="runs">(.*?)</script>', (folder / 'c.html').read_text('utf-8'))
+    return {run['label']: run for run in json.loads(data)}

@@ -138,13 +138,22 @@ def altered_copy(file: str, old: str, new: str, copy: Path | None = None) -> Pat
     return copy
 
 
+def with_module(name: str, *lines: str) -> dict[str, str]:
+    """Return an environment in which each Python finds a module of these lines first."""
+    folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+    (folder / f'{name}.py').write_text('\n'.join(lines), 'utf-8')
+    others = os.environ.get('PYTHONPATH')
+    return {'PYTHONPATH': f'{folder}{os.pathsep}{others}' if others else str(folder)}
+
+
 def without(module: str) -> dict[str, str]:
     """Return an environment in which a module cannot be imported."""
-    shadows = Path('shadows').resolve()
-    shadows.mkdir()
-    (shadows / f'{module}.py').write_text('raise ModuleNotFoundError', 'utf-8')
-    others = os.environ.get('PYTHONPATH')
-    return {'PYTHONPATH': f'{shadows}{os.pathsep}{others}' if others else str(shadows)}
+    return with_module(module, 'raise ModuleNotFoundError')
+
+
+def with_sitecustomize(*lines: str) -> dict[str, str]:
+    """Return an environment in which each Python runs these lines first."""
+    return with_module('sitecustomize', *lines)
 
 
 @contextmanager

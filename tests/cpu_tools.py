@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ SMALL_ENDS = [2, LARGE, LARGE, 9999999999999999]  # quick to begin with, in eith
 
 LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')  # about a number
 
+WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()
 METHODS = multiprocessing.get_all_start_methods()
 
 

@@ -7,7 +7,6 @@ test_flags_threadpool_futures.py.
 import os
 import re
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -28,12 +27,11 @@ from conftest import (
     members,
     wait_until,
 )
-from cpu_tools import answers, cpu_script, output_of
+from cpu_tools import WITH_A_GIL, answers, cpu_script, output_of
 from raw_server import RawServer, misbehaving
 
 from comparing.runs import most_in_flight, read_log
 
-WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()
 PRIMES = [142702110479723, 299593572317531] * 2
 THREADS = min(20, ThreadPoolExecutor()._max_workers)
 PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from comparisons import CAN_PLOT, PLOT, PNG, rows, scripts_of
+from comparisons import CAN_PLOT, PLOT, PNG, page_runs, rows, scripts_of
 from conftest import (
     PATIENCE,
     RunScript,
@@ -25,6 +25,7 @@ from conftest import (
     running_here,
     shown_on_terminal,
     wait_until,
+    with_sitecustomize,
     without,
 )
 from cpu_tools import cpu_script
@@ -156,8 +157,7 @@ def test_plot_is_a_picture_1000_pixels_wide(files: tuple[str, Path]) -> None:
 
 
 def test_html_is_a_page_with_all_requests_that_needs_no_server(files: tuple[str, Path]) -> None:
-    (data,) = re.findall(r'id="runs">(.*?)</script>', (files[1] / 'c.html').read_text('utf-8'))
-    runs = json.loads(data)
+    runs = list(page_runs(files[1]).values())
     assert [run['label'].partition(': ')[0] for run in runs] == FLAGS
     assert [len(run['requests']) for run in runs] == [20] * 4
     lanes = [len({request['lane'] for request in run['requests']}) for run in runs]
@@ -396,14 +396,6 @@ def test_bad_input_is_refused(
     assert out == ''
     assert 'compare.py' in err.splitlines()[-1]
     assert 'error: ' in err.splitlines()[-1]
-
-
-def with_sitecustomize(*lines: str) -> dict[str, str]:
-    """Return an environment in which each Python runs these lines first."""
-    folder = Path('customized').resolve()
-    folder.mkdir()
-    (folder / 'sitecustomize.py').write_text('\n'.join(lines), 'utf-8')
-    return {'PYTHONPATH': os.pathsep.join([str(folder), os.environ.get('PYTHONPATH', '')])}
 
 
 def test_line_ends_of_windows_are_line_ends(

@@ -2,22 +2,19 @@
 
 import json
 import os
-import re
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from comparisons import CAN_PLOT, PLOT, rows, scripts_of
+from comparisons import CAN_PLOT, PLOT, page_runs, rows, scripts_of
 from conftest import PATIENCE, members, wait_until
-from cpu_tools import METHODS, SMALL, cpu_script, output_of
+from cpu_tools import METHODS, SMALL, WITH_A_GIL, cpu_script, output_of
 
 from comparing.work import read_work
 
 SLOW = 142702110479723  # a prime, which takes twelve times as long as the next smaller one
 NUMBERS = [2, 4, 1000000000039, SLOW, 9999999999999999]
-WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()
 
 
 @pytest.fixture(scope='module')
@@ -42,12 +39,6 @@ def test_primes_are_compared_by_executor(work: tuple[str, Path]) -> None:
     assert list(table)[1:4] == ['serial', 'process', 'thread']
     assert list(table)[-1] == 'procs.py'
     assert all(float(cells[0]) >= 0 for cells in list(table.values())[1:])
-
-
-def page_runs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the runs in a page by their labels."""
-    (data,) = re.findall(r'id="runs">(.*?)</script>', (folder / 'c.html').read_text('utf-8'))
-    return {run['label']: run for run in json.loads(data)}
 
 
 def test_lanes_are_workers_and_bars_are_numbers(work: tuple[str, Path]) -> None:

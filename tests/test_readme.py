@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, project_copy
+from conftest import ROOT, altered_copy, project_copy
 
 PAGES = {
     path.name: path.read_text('utf-8')
@@ -92,12 +92,10 @@ def without_slow_numbers(shown: str) -> str:
 def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) -> None:
     """Have all labels stand for a port on which nothing listens."""
     folder = project_copy()
-    servers = folder / 'support/servers.py'
-    text = re.sub(r'localhost:800\d', f'localhost:{free_port}', servers.read_text('utf-8'))
-    servers.write_text(text, 'utf-8')
+    for port in (8000, 8001, 8002):
+        altered_copy('support/servers.py', f'localhost:{port}', f'localhost:{free_port}', folder)
     if 'proc' in command:
-        with Path(folder, 'primes.py').open('a', encoding='utf-8') as primes:
-            print(f'NUMBERS = {QUICK}', file=primes)
+        altered_copy('primes.py', '= list(PRIMALITY)', f'= {QUICK}', folder)
         shown = without_slow_numbers(shown)
     run = subprocess.run(
         ['bash', '-c', command],

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,6 +24,7 @@ from conftest import (
     needs_posix,
     running_here,
     wait_until,
+    with_sitecustomize,
 )
 
 from flags import POP20_CC
@@ -220,8 +220,8 @@ def test_two_scripts_at_once_have_a_server_each(start_on_free_port: StartOnFreeP
 def test_private_server_may_say_other_things_before_its_greeting(
     start_on_free_port: StartOnFreePort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path('sitecustomize.py').write_text("print('Hello.', flush=True)", 'utf-8')
-    monkeypatch.setenv('PYTHONPATH', str(Path.cwd()))
+    talkative = with_sitecustomize("print('Hello.', flush=True)")
+    monkeypatch.setenv('PYTHONPATH', talkative['PYTHONPATH'])
     script = start_on_free_port('flags.py', 'LOCAL')
     stdout, _ = script.communicate(timeout=PATIENCE)
     assert script.returncode == 0

@@ -27,6 +27,7 @@ from conftest import (
     press_ctrl_c,
     started,
     wait_until,
+    with_sitecustomize,
 )
 from cpu_tools import LARGE, METHODS, cpu_script, wait_until_busy
 from endings import (
@@ -103,10 +104,10 @@ loop_class._make_self_pipe = interrupted
 
 
 def test_signal_while_the_event_loop_is_made_leaves_one_line(
-    tmp_path: Path, run_script: RunScript, fast_server: Server
+    run_script: RunScript, fast_server: Server
 ) -> None:
-    (tmp_path / 'sitecustomize.py').write_text(SIGNAL_WHILE_A_LOOP_IS_MADE, 'utf-8')
-    result = run_script('flags_asyncio.py', '-s', fast_server.url, PYTHONPATH=str(tmp_path))
+    environ = with_sitecustomize(SIGNAL_WHILE_A_LOOP_IS_MADE)
+    result = run_script('flags_asyncio.py', '-s', fast_server.url, **environ)
     assert result.returncode == status_of('SIGTERM')
     assert result.stderr == 'flags_asyncio.py: interrupted\n'
 
@@ -123,10 +124,9 @@ multiprocessing.util.spawnv_passfds = interrupted
 """
 
 
-def test_signal_while_a_process_starts_leaves_one_line(tmp_path: Path) -> None:
+def test_signal_while_a_process_starts_leaves_one_line() -> None:
     """The process must not miss what it is to work on."""
-    (tmp_path / 'sitecustomize.py').write_text(SIGNAL_WHILE_A_PROCESS_STARTS, 'utf-8')
-    environ = os.environ | {'PYTHONPATH': str(tmp_path)}
+    environ = os.environ | with_sitecustomize(SIGNAL_WHILE_A_PROCESS_STARTS)
     with started(command('proc_pool.py', 2, method='spawn'), env=environ) as process:
         ending = ending_of(process)
     assert (ending.status, ending.stderr) == (143, 'proc_pool.py: interrupted\n')

@@ -29,6 +29,7 @@ from conftest import (
     flag,
     started,
     wait_until,
+    with_sitecustomize,
 )
 
 import slow_server
@@ -537,9 +538,9 @@ def test_help_is_shown_in_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
 
 
 def test_greeting_is_a_line_of_its_own_after_what_others_print() -> None:
-    Path('sitecustomize.py').write_text('print("Hello from the site")', 'utf-8')
+    talkative = with_sitecustomize('print("Hello from the site")')
     args = command('slow_server.py', 0, '--max-delay', 0)
-    with started(args, env=os.environ | {'PYTHONPATH': str(Path.cwd())}) as server:
+    with started(args, env=os.environ | talkative) as server:
         assert server.stdout
         first, second = server.stdout.readline(), server.stdout.readline()
     assert first == 'Hello from the site\n'

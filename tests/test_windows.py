@@ -26,6 +26,7 @@ from conftest import (
     running_here,
     started,
     wait_until,
+    with_sitecustomize,
 )
 from cpu_tools import LARGE, SMALL, SMALL_ENDS, cpu_script, output_of
 from endings import FLAGS, FLAGS2, SOON, Ending, complaints, counts, ending_of
@@ -257,8 +258,7 @@ def test_reader_who_leaves_is_noticed_where_poll_tells_only_what_it_was_asked(
         '    def poll(self, timeout): return self.real.poll(timeout)',
         'select.poll = Poll',
     ]
-    Path('sitecustomize.py').write_text('\n'.join(lines), 'utf-8')
-    monkeypatch.setenv('PYTHONPATH', str(Path.cwd()))
+    monkeypatch.setenv('PYTHONPATH', with_sitecustomize(*lines)['PYTHONPATH'])
     server = start_server('--min-delay', 0.02, '--max-delay', 0.04)
     process = start_script('flags2_threadpool.py', '-ev', '-s', server.url)
     ending = ending_without_reader(process)
