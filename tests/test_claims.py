@@ -79,7 +79,8 @@ def test_as_many_flags_are_waited_for_at_once_as_there_are_workers(
     script: str, workers: int, run_script: RunScript, start_server: StartServer
 ) -> None:
     """So it takes less time than the delays add up to."""
-    server = start_server('--min-delay', 0.3, '--max-delay', 0.3)
+    delay = max(0.3, 0.05 * workers)  # so that all have begun before the first one ends
+    server = start_server('--min-delay', delay, '--max-delay', delay)
     elapsed = seconds(run_script(script, '-s', server.url).stdout)
     requests = read_log(server.log, 0)
     assert most_in_flight(requests) == workers
