@@ -71,9 +71,6 @@ needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX syste
 needs_many_files = pytest.mark.skipif(
     OPEN_FILES < 2048, reason=f'{OPEN_FILES} open files are too few for 676 connections'
 )
-needs_x_bits = pytest.mark.skipif(
-    not os.access(ROOT / 'flags.py', os.X_OK), reason='this checkout has no executable files'
-)
 
 Script = subprocess.CompletedProcess[str]
 RunScript = Callable[..., Script]
@@ -241,14 +238,13 @@ def in_fresh_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run_script() -> RunScript:
     """Run a script to its end, in an environment of one's own; its output is in the result."""
 
-    def run(script: str, *args: object, **environ: str) -> Script:
-        return subprocess.run(
-            command(script, *args),
-            env=os.environ | environ,
-            capture_output=True,
-            encoding='utf-8',
-            timeout=PATIENCE,
-        )
+    def run(
+        script: str, *args: object, folder: Path = ROOT, method: str = '', **environ: str
+    ) -> Script:
+        words = command(script, *args, folder=folder, method=method)
+        with started(words, env=os.environ | environ) as process:
+            stdout, stderr = process.communicate(timeout=PATIENCE)
+        return Script(words, process.returncode, stdout, stderr)
 
     return run
 

@@ -1,7 +1,6 @@
 """The sequential script, what the others import from it, and what the series shares."""
 
 import re
-import sys
 import threading
 import time
 from pathlib import Path
@@ -10,10 +9,10 @@ import httpx
 import pytest
 from conftest import (
     PATIENCE,
-    ROOT,
     RunScript,
     Server,
     StartServer,
+    command,
     flag,
     flag_files,
     started,
@@ -34,12 +33,17 @@ class TestPromises(FlagsPromises):
 
 
 @pytest.fixture
-def dest_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder other than the default for what is downloaded."""
     folder = tmp_path / 'elsewhere'
     folder.mkdir()
     monkeypatch.setattr(flags, 'DEST_DIR', folder)
     return folder
+
+
+def test_default_site_is_that_of_the_book() -> None:
+    assert flags.BASE_URL == 'https://www.fluentpython.com/data/flags'
+    assert Path('downloaded') == flags.DEST_DIR
 
 
 def test_flags_are_downloaded_one_by_one_in_alphabetical_order(
@@ -49,19 +53,27 @@ def test_flags_are_downloaded_one_by_one_in_alphabetical_order(
     stdout = run_script('flags.py', '-s', server.url).stdout
     requests = server.first_requests(20)
     assert stdout.splitlines()[0].split() == sorted(POP20_CC)
-    assert [request['path'][-6:-4].upper() for request in requests] == sorted(POP20_CC)
+    assert [request['code'] for request in requests] == sorted(POP20_CC)
     starts = [request['start'] for request in requests]
     answers = [request['start'] + request['delay'] for request in requests]
     assert all(answer < start for answer, start in zip(answers[:-1], starts[1:], strict=True))
 
 
-def test_download_many_returns_how_many(
-    dest_dir: Path, fast_server: Server, monkeypatch: pytest.MonkeyPatch
+def test_flag_of_a_code_in_either_case(
+    fast_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
-    assert flags.download_many(['US', 'BR']) == 2
-    assert {path.name for path in dest_dir.iterdir()} == {'BR.gif', 'US.gif'}
-    assert not Path('downloaded').exists()
+    assert flags.get_flag('BR') == flags.get_flag('br') == flag('BR')
+
+
+@pytest.mark.parametrize('behavior', ['answers 404', 'answers 500'])
+def test_get_flag_raises_on_any_status_that_is_no_success(
+    behavior: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with misbehaving(behavior) as server:
+        monkeypatch.setattr(flags, 'BASE_URL', server.url)
+        with pytest.raises(httpx.HTTPStatusError):
+            flags.get_flag('BR')
 
 
 def test_main_times_any_downloader(
@@ -83,29 +95,7 @@ def test_main_times_any_downloader(
     assert float(last.split()[-1].removesuffix('s')) >= 0.1
 
 
-def test_default_site_is_that_of_the_book() -> None:
-    assert flags.BASE_URL == 'https://www.fluentpython.com/data/flags'
-    assert Path('downloaded') == flags.DEST_DIR
-
-
-def test_flag_of_a_code_in_either_case(
-    fast_server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
-    assert flags.get_flag('BR') == flags.get_flag('br') == flag('BR')
-
-
-@pytest.mark.parametrize('behavior', ['answers 404', 'answers 500'])
-def test_get_flag_raises_on_any_status_that_is_no_success(
-    behavior: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with misbehaving(behavior) as server:
-        monkeypatch.setattr(flags, 'BASE_URL', server.url)
-        with pytest.raises(httpx.HTTPStatusError):
-            flags.get_flag('BR')
-
-
-def test_file_is_always_whole(dest_dir: Path) -> None:
+def test_file_is_always_whole(folder: Path) -> None:
     old, new = b'o' * 5_000_000, b'n' * 5_000_000
     flags.save_flag(old, 'BR.gif')
 
@@ -116,15 +106,27 @@ def test_file_is_always_whole(dest_dir: Path) -> None:
     writer = threading.Thread(target=write_again_and_again)
     writer.start()
     while writer.is_alive():
-        assert (dest_dir / 'BR.gif').read_bytes() in (old, new)
-    wait_until(lambda: [path.name for path in dest_dir.iterdir()] == ['BR.gif'])
+        assert (folder / 'BR.gif').read_bytes() in (old, new)
+    wait_until(lambda: [path.name for path in folder.iterdir()] == ['BR.gif'])
 
 
-def test_file_that_cannot_be_replaced_leaves_no_other(dest_dir: Path) -> None:
-    (dest_dir / 'BR.gif').mkdir()
+def test_file_that_cannot_be_replaced_leaves_no_other(folder: Path) -> None:
+    (folder / 'BR.gif').mkdir()
     with pytest.raises(OSError, match=r'elsewhere.BR\.gif'):
         flags.save_flag(GIF, 'BR.gif')
-    assert [path.name for path in dest_dir.iterdir()] == ['BR.gif']
+    assert [path.name for path in folder.iterdir()] == ['BR.gif']
+
+
+def test_flag_that_cannot_be_saved_is_told_in_one_line(
+    run_script: RunScript, fast_server: Server
+) -> None:
+    for cc in POP20_CC:
+        Path(f'downloaded/{cc}.gif').mkdir(parents=True)
+    run = run_script('flags.py', '-s', fast_server.url)
+    assert run.returncode == 1
+    assert one_line('flags.py', run.stderr)
+    assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
+    assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]
 
 
 def test_occupied_folder_is_told_in_one_line(run_script: RunScript, fast_server: Server) -> None:
@@ -148,31 +150,14 @@ def test_only_labels_and_base_urls_are_accepted(run_script: RunScript) -> None:
     assert not Path('downloaded').exists()
 
 
-def test_no_download_is_started_after_a_failure(
-    run_script: RunScript, start_server: StartServer
+def test_first_failure_ends_it_and_shows_its_traceback_in_development_mode(
+    start_server: StartServer,
 ) -> None:
     server = start_server('--error-rate', 1, '--max-delay', 0)
-    run_script('flags.py', '-s', server.url)
-    assert len(server.first_requests(1)) == 1
-
-
-def test_failure_shows_its_traceback_in_development_mode() -> None:
-    with misbehaving('answers 500') as server:
-        words = [sys.executable, '-X', 'dev', str(ROOT / 'flags.py'), '-s', server.url]
-        with started(words) as process:
-            _, stderr = process.communicate(timeout=PATIENCE)
+    python, *words = command('flags.py', '-s', server.url)
+    with started([python, '-X', 'dev', *words]) as process:
+        _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert 'Traceback (most recent call last)' in stderr
     assert '.HTTPStatusError: ' in stderr
-
-
-def test_flag_that_cannot_be_saved_is_told_in_one_line(
-    run_script: RunScript, fast_server: Server
-) -> None:
-    for cc in POP20_CC:
-        Path(f'downloaded/{cc}.gif').mkdir(parents=True)
-    run = run_script('flags.py', '-s', fast_server.url)
-    assert run.returncode == 1
-    assert one_line('flags.py', run.stderr)
-    assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
-    assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]
+    assert len(server.first_requests(1)) == 1

@@ -3,12 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import PATIENCE, Server, StartScript, StartServer, flag_files
+from conftest import PATIENCE, RunScript, Server, StartScript, StartServer, flag_files
 from promises import FlagsPromises
 
 import flags
 import flags_threadpool
-from flags import POP20_CC
 
 
 class TestPromises(FlagsPromises):
@@ -18,7 +17,7 @@ class TestPromises(FlagsPromises):
     connections = ThreadPoolExecutor()._max_workers
 
 
-def test_download_one_returns_the_code(
+def test_download_one_returns_the_code_and_download_many_how_many(
     fast_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
@@ -29,10 +28,19 @@ def test_download_one_returns_the_code(
     assert sorted(capsys.readouterr().out.split()) == ['BR', 'CN', 'US']
 
 
+def test_codes_are_printed_in_the_order_of_completion(
+    run_script: RunScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0, '--max-delay', 0.3)
+    codes = run_script('flags_threadpool.py', '-s', server.url).stdout.split()[:20]
+    assert sorted(codes) == sorted(flags.POP20_CC)
+    assert codes != sorted(codes)
+
+
 def test_three_runs_in_one_folder_do_not_disturb_each_other(
     start_script: StartScript, start_server: StartServer
 ) -> None:
     server = start_server('--max-delay', 0.05)
     runs = [start_script('flags_threadpool.py', '-s', server.url) for _ in range(3)]
     assert [run.communicate(timeout=PATIENCE)[1] for run in runs] == ['', '', '']
-    assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]
+    assert flag_files() == [f'{cc}.gif' for cc in sorted(flags.POP20_CC)]
