@@ -10,26 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import (
-    PATIENCE,
-    RunScript,
-    StartScript,
-    started,
-    wait_until,
-    without,
-)
-from cpu_tools import (
-    LINE,
-    SMALL,
-    answers,
-    cpu_script,
-    output_of,
-)
+from conftest import PATIENCE, RunScript, StartScript, started, wait_until, without
+from cpu_tools import LINE, SMALL, answers, cpu_script, output_of
 
 from primes import PRIMALITY
 
 needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
 needs_interpreters = pytest.mark.skipif(sys.version_info < (3, 14), reason='Python is too old')
+needs_older_python = pytest.mark.skipif(sys.version_info >= (3, 14), reason='this one has them')
 
 KINDS = [
     pytest.param('thread', '2 threads', id='thread'),
@@ -37,11 +25,6 @@ KINDS = [
     pytest.param('interpreter', '2 interpreters', id='interpreter', marks=needs_interpreters),
     pytest.param('dask', '2 dask workers', id='dask', marks=needs_dask),
 ]
-
-
-def workers_of(kind: str) -> list[str]:
-    """Return the arguments for two workers, where a kind may have more than one."""
-    return [] if kind == 'serial' else ['2']
 
 
 @pytest.fixture
@@ -63,19 +46,13 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize(('kind', 'means'), KINDS)
 def test_every_kind_gives_the_same_answers_in_descending_order(kind: str, means: str) -> None:
-    with cpu_script('prime_pools.py', *workers_of(kind), '-x', kind, numbers=SMALL) as process:
+    workers = [] if kind == 'serial' else ['2']
+    with cpu_script('prime_pools.py', *workers, '-x', kind, numbers=SMALL) as process:
         lines = output_of(process)
     assert lines[0] == f'Checking 4 numbers with {means}:'
     assert list(answers(lines).items()) == [(n, PRIMALITY[n]) for n in sorted(SMALL)[::-1]]
     assert re.fullmatch(r'Total time: \d+\.\d\ds', lines[-1])
     assert all(LINE.fullmatch(line) for line in lines[1:-1])
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason='Python has interpreter pools')
-def test_interpreters_need_a_newer_python(run_script: RunScript) -> None:
-    done = run_script('prime_pools.py', '-x', 'interpreter')
-    assert done.returncode == 2
-    assert "invalid choice: 'interpreter' (choose from " in done.stderr
 
 
 @needs_dask
@@ -87,13 +64,22 @@ def test_scheduler_workers_get_the_code_they_need(scheduler: str) -> None:
     assert list(answers(lines).items()) == [(n, PRIMALITY[n]) for n in sorted(SMALL)[::-1]]
 
 
-@pytest.mark.parametrize('args', [[], ['2', '-x', 'dask']])
-def test_scheduler_goes_with_dask_and_its_own_workers(
-    run_script: RunScript, args: list[str]
+@pytest.mark.parametrize(
+    ('args', 'told'),
+    [
+        ('--scheduler 127.0.0.1:1', '--scheduler goes with -x dask'),
+        ('2 -x dask --scheduler 127.0.0.1:1', 'a scheduler has its own'),
+        ('2 -x serial', 'serial is one'),
+        pytest.param('-x interpreter', 'invalid choice', marks=needs_older_python),
+    ],
+)
+def test_arguments_that_do_not_go_together_are_refused(
+    args: str, told: str, run_script: RunScript
 ) -> None:
-    done = run_script('prime_pools.py', '--scheduler', '127.0.0.1:1', *args)
+    done = run_script('prime_pools.py', *args.split())
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr.startswith('usage: prime_pools.py')
+    assert told in done.stderr
 
 
 @needs_dask
