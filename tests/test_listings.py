@@ -1,30 +1,30 @@
-"""The chapter's programs as a reader may type them beside our modules, with httpx or clients."""
+"""The chapter's programs as a reader may type them beside our modules, with httpx itself."""
 
 import itertools
-import re
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import (
+    PATIENCE,
     ROOT,
     RunScript,
     Server,
-    StartServer,
     flag_files,
     press_ctrl_c,
     started,
     wait_until,
 )
-from endings import SOON, Ending, counts, ending_of
-from raw_server import FLAG, answer, left, raw_server
+from endings import SOON, complaints, counts, ending_of
+from raw_server import FLAG, answer, by_code, left, raw_server
 
 MAPPED = """
 from concurrent import futures
 
-from flags import get_flag, main, save_flag
+from flags import BASE_URL, get_flag, main, save_flag
 
 
 def fetch(code):
@@ -34,6 +34,7 @@ def fetch(code):
 
 
 def fetch_all(codes):
+    print(BASE_URL)
     with futures.ThreadPoolExecutor() as executor:
         fetched = executor.map(fetch, sorted(codes))
     return len(list(fetched))
@@ -69,7 +70,6 @@ import httpx
 from tqdm import tqdm
 
 from flags2_common import DownloadStatus, main, save_flag
-from support import clients
 
 
 def get_flag(base_url, code):
@@ -144,12 +144,11 @@ import httpx
 from tqdm import tqdm
 
 from flags2_common import DownloadStatus, main, save_flag
-from support import clients
 
 
 async def fetch(client, code, base_url, semaphore):
     async with semaphore:
-        answer = await client.get(f'{base_url}/{code}/{code}.gif'.lower(), timeout=6)
+        answer = await client.get(f'{base_url}/{code}/{code}.gif'.lower(), follow_redirects=True)
     if answer.status_code == 404:
         return DownloadStatus.NOT_FOUND
     answer.raise_for_status()
@@ -209,36 +208,6 @@ if __name__ == '__main__':
     main(fetch_all, 30, 1000)
 """
 
-WITH_THE_NAME = """
-from flags import BASE_URL, main
-
-
-def ask(codes):
-    print(BASE_URL)
-    return len(codes)
-
-
-if __name__ == '__main__':
-    main(ask)
-"""
-
-PRIMES = """
-from concurrent import futures
-
-from primes import NUMBERS, is_prime
-
-
-def main():
-    numbers = sorted(NUMBERS)[:3]
-    with futures.ProcessPoolExecutor(2) as executor:
-        for n, prime in zip(numbers, executor.map(is_prime, numbers)):
-            print(n, prime)
-
-
-if __name__ == '__main__':
-    main()
-"""
-
 LISTINGS = {
     'mapped': MAPPED,
     'in_processes': MAPPED.replace('ThreadPool', 'ProcessPool'),
@@ -246,74 +215,51 @@ LISTINGS = {
     'one_by_one': ONE_BY_ONE,
     'with_threads': WITH_THREADS,
     'coroutines': COROUTINES,
-    'with_the_name': WITH_THE_NAME,
     'never_awaited': NEVER_AWAITED,
-    'primes_listing': PRIMES,
 }
 
 
-@pytest.fixture(params=['httpx', 'clients'])
-def getter(request: pytest.FixtureRequest) -> str:
-    """Run a test with listings that use either library."""
-    name: str = request.param
-    return name
+FIRST_SERIES = ['mapped', 'in_processes', 'submitted']
+SECOND_SERIES = ['one_by_one', 'with_threads', 'coroutines']
 
 
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+@pytest.fixture(autouse=True)
+def _typed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write the listings, with the project's modules at hand."""
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
-    getter = request.getfixturevalue('getter') if 'getter' in request.fixturenames else ''
     for name, code in LISTINGS.items():
-        for function in ('get(', 'AsyncClient('):
-            code = code.replace(f'httpx.{function}', f'{getter or "httpx"}.{function}')
         Path(f'{name}.py').write_text(code, 'utf-8')
 
 
-@pytest.mark.usefixtures('typed')
-@pytest.mark.parametrize(
-    ('listing', 'flags'), [('mapped', 20), ('in_processes', 20), ('submitted', 5)]
-)
-def test_listing_downloads(
-    listing: str, flags: int, fast_server: Server, run_script: RunScript
+@pytest.mark.parametrize('listing', FIRST_SERIES)
+def test_listing_downloads_from_the_server_that_the_user_names(
+    listing: str, fast_server: Server, run_script: RunScript
 ) -> None:
-    run = run_script(Path(f'{listing}.py').resolve(), '-s', fast_server.url)
+    run = run_script(f'{listing}.py', '-s', fast_server.url, folder=Path.cwd())
     assert (run.returncode, run.stderr) == (0, '')
+    flags = 5 if listing == 'submitted' else 20
     assert f'\n{flags} downloads in ' in run.stdout
     assert len(flag_files()) == flags
+    if listing != 'submitted':
+        assert run.stdout.startswith(f'{fast_server.url}\n')
 
 
-@pytest.mark.usefixtures('typed')
-@pytest.mark.parametrize('listing', ['one_by_one', 'with_threads', 'coroutines'])
-def test_listing_reports(
-    listing: str, getter: str, fast_server: Server, run_script: RunScript
+@pytest.mark.parametrize('listing', SECOND_SERIES)
+def test_listing_reports_and_an_error_that_it_counts_makes_the_status_1(
+    listing: str, run_script: RunScript
 ) -> None:
-    run = run_script(Path(f'{listing}.py').resolve(), 'a', '-s', fast_server.url)
-    assert run.returncode == 0
-    assert counts(run.stdout)['downloaded'] == len(flag_files()) == 11
-    assert counts(run.stdout)['found'] == 26 - 11
-
-
-@pytest.mark.usefixtures('typed')
-@pytest.mark.parametrize('listing', ['one_by_one', 'with_threads', 'coroutines'])
-def test_errors_that_a_listing_counts_make_the_status_1(
-    listing: str, start_server: StartServer, run_script: RunScript
-) -> None:
-    server = start_server('--max-delay', 0, '--error-rate', 1)
-    run = run_script(Path(f'{listing}.py').resolve(), 'br', 'us', '-s', server.url)
-    assert counts(run.stdout)['error'] == 2
+    behaviors = {'BR': 'redirects once', 'US': 'answers 500', 'ZZ': 'answers 404'}
+    behaviors |= {'CN': 'redirects once', 'EG': 'sends garbage'}
+    with raw_server(partial(by_code, behaviors)) as server:
+        run = run_script(f'{listing}.py', '-s', server.url, *behaviors, folder=Path.cwd())
+    assert counts(run.stdout) == {'downloaded': 2, 'found': 1, 'error': 2}
+    assert flag_files() == ['BR.gif', 'CN.gif']
     assert run.returncode == 1
 
 
-@pytest.mark.usefixtures('typed')
-def test_listing_computes(run_script: RunScript) -> None:
-    run = run_script(Path('primes_listing.py').resolve())
-    assert (run.returncode, run.stderr) == (0, '')
-    assert len(run.stdout.splitlines()) == 3
-
-
-def interrupted(listing: str) -> Ending:
-    """Type Ctrl-C while a listing waits for a server that has sent three flags before."""
+@pytest.mark.parametrize('listing', [*FIRST_SERIES, *SECOND_SERIES])
+def test_ctrl_c_ends_a_listing_at_once(listing: str) -> None:
+    """Have it wait for a server that has sent three flags before."""
     numbers = itertools.count(1)
 
     def send_three(conn: socket.socket) -> None:
@@ -326,42 +272,24 @@ def interrupted(listing: str) -> Ending:
         raw_server(send_three) as server,
         started([sys.executable, f'{listing}.py', '-s', server.url]) as process,
     ):
-        wait_until(lambda: len(server.connections) > 3)
-        time.sleep(0.3)
+        wait_until(lambda: len(server.connections) > 3, PATIENCE)
+        wait_until(lambda: len(flag_files()) == 3, PATIENCE)
+        time.sleep(0.3)  # until these are counted
         press_ctrl_c(process)
         ending = ending_of(process)
     assert ending.status == 130
     assert ending.seconds < SOON
-    return ending
+    if listing in FIRST_SERIES:
+        assert ending.stderr == f'{listing}.py: interrupted\n'
+    else:
+        assert counts(ending.stdout) == {'downloaded': 3, 'cancelled': 17}
+        assert len(flag_files()) == 3
+        assert complaints(ending.stderr) == []
 
 
-@pytest.mark.usefixtures('typed')
-@pytest.mark.parametrize('listing', ['mapped', 'in_processes', 'submitted'])
-def test_ctrl_c_ends_a_listing_of_the_first_series(listing: str) -> None:
-    assert interrupted(listing).stderr == f'{listing}.py: interrupted\n'
-
-
-@pytest.mark.usefixtures('typed')
-@pytest.mark.parametrize('listing', ['one_by_one', 'with_threads', 'coroutines'])
-def test_ctrl_c_ends_a_listing_of_the_second_series(listing: str, getter: str) -> None:
-    run = interrupted(listing)
-    assert counts(run.stdout)['downloaded'] == len(flag_files()) == 3
-    assert counts(run.stdout)['cancelled'] == 17
-    assert re.search(r'\d+%\|[^\n]*\n\Z|\A\Z', run.stderr.split('\r')[-1])
-
-
-@pytest.mark.usefixtures('typed')
-def test_name_that_a_listing_imports_is_the_server_that_the_user_names(
-    fast_server: Server, run_script: RunScript
-) -> None:
-    run = run_script(Path('with_the_name.py').resolve(), '-s', fast_server.url)
-    assert run.stdout.startswith(f'{fast_server.url}\n')
-
-
-@pytest.mark.usefixtures('typed')
 def test_coroutines_that_ctrl_c_leaves_undone_are_no_news(
     fast_server: Server, run_script: RunScript
 ) -> None:
-    run = run_script(Path('never_awaited.py').resolve(), '-s', fast_server.url)
+    run = run_script('never_awaited.py', '-s', fast_server.url, folder=Path.cwd())
     assert (run.returncode, run.stderr) == (130, '')
     assert counts(run.stdout)['cancelled'] == 20
