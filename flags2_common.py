@@ -75,10 +75,14 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         warnings.simplefilter('ignore', TqdmMonitorWarning)  # the bar needs no thread
         tqdm.set_lock(threading.RLock())  # the default one serves processes too
         actual_req = limit_requests(actual_req, base_url)
-        initial_report(cc_list, actual_req, args.server, base_url)
+
+        def download() -> Counter[DownloadStatus]:
+            initial_report(cc_list, actual_req, args.server, base_url)
+            return download_many(cc_list, base_url, args.verbose, actual_req)
+
         t0 = time.perf_counter()
         interrupts.set_last_words(lambda: report_saved(cc_list, t0))
-        counter = counts_of(download_many, cc_list, base_url, args.verbose, actual_req)
+        counter = counts_of(download)
         if _errors and not args.verbose:
             complain(_errors[0])
         final_report(cc_list, counter, t0)
@@ -90,13 +94,11 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         fail(f'no flags at {base_url}: {others}')
 
 
-def counts_of(
-    download_many: Downloader, cc_list: list[str], base_url: str, verbose: bool, actual_req: int
-) -> Counter[DownloadStatus]:
-    """Return what download_many counts; after a signal, flags that it has missed count, too."""
+def counts_of(download: Callable[[], Counter[DownloadStatus]]) -> Counter[DownloadStatus]:
+    """Return what download counts; after a signal, flags that it has missed count, too."""
     counter: Counter[DownloadStatus] = Counter()
     try:
-        counter = download_many(cc_list, base_url, verbose, actual_req)
+        counter = download()
     except BaseException as exc:
         if not interrupts.stop_signal:
             if not is_out_of_resources(exc):

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from conftest import RunScript, Server, project_copy
+from conftest import RunScript, Server, needs_posix, project_copy, with_sitecustomize
 from endings import counts
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,6 +132,27 @@ def test_occupied_folder_is_told_in_one_line(run_script: RunScript, fast_server:
     assert (run.returncode, run.stdout) == (1, '')
     assert run.stderr == 'flags2_sequential.py: File exists: downloaded\n'
     assert Path('downloaded').read_text('utf-8') == 'mine'
+
+
+INTERRUPTED_ONCE_ANNOUNCED = """
+import builtins, os, signal
+real_print = print
+def print_and_interrupt(*args, **options):
+    real_print(*args, **options)
+    if 'will be used' in str(args):
+        os.kill(os.getpid(), signal.SIGINT)
+builtins.print = print_and_interrupt
+"""
+
+
+@needs_posix
+def test_whoever_has_read_what_begins_gets_a_report_on_ctrl_c(
+    run_script: RunScript, fast_server: Server
+) -> None:
+    environ = with_sitecustomize(INTERRUPTED_ONCE_ANNOUNCED)
+    run = run_script('flags2_sequential.py', '-s', fast_server.url, **environ)
+    assert counts(run.stdout) == {'downloaded': 0, 'cancelled': 20}
+    assert (run.returncode, run.stderr) == (130, '')
 
 
 HELP = [
