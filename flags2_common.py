@@ -14,6 +14,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 
@@ -75,14 +76,14 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         warnings.simplefilter('ignore', TqdmMonitorWarning)  # the bar needs no thread
         tqdm.set_lock(threading.RLock())  # the default one serves processes too
         actual_req = limit_requests(actual_req, base_url)
-
-        def download() -> Counter[DownloadStatus]:
-            initial_report(cc_list, actual_req, args.server, base_url)
-            return download_many(cc_list, base_url, args.verbose, actual_req)
-
         t0 = time.perf_counter()
         interrupts.set_last_words(lambda: report_saved(cc_list, t0))
-        counter = counts_of(download)
+        counter: Counter[DownloadStatus] = Counter()
+        with suppress(KeyboardInterrupt):  # which may come before the first download, too
+            initial_report(cc_list, actual_req, args.server, base_url)
+            counter = counts_of(download_many, cc_list, base_url, args.verbose, actual_req)
+        if interrupts.stop_signal:
+            counter[DownloadStatus.OK] = len(_saved)
         if _errors and not args.verbose:
             complain(_errors[0])
         final_report(cc_list, counter, t0)
@@ -94,20 +95,18 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         fail(f'no flags at {base_url}: {others}')
 
 
-def counts_of(download: Callable[[], Counter[DownloadStatus]]) -> Counter[DownloadStatus]:
-    """Return what download counts; after a signal, flags that it has missed count, too."""
-    counter: Counter[DownloadStatus] = Counter()
+def counts_of(
+    download_many: Downloader, cc_list: list[str], base_url: str, verbose: bool, actual_req: int
+) -> Counter[DownloadStatus]:
+    """Return what download_many counts, or what is saved if it gets no more threads or files."""
     try:
-        counter = download()
+        return download_many(cc_list, base_url, verbose, actual_req)
     except BaseException as exc:
         if not interrupts.stop_signal:
             if not is_out_of_resources(exc):
                 raise
             _errors.insert(0, reason(exc))
-            counter[DownloadStatus.OK] = len(_saved)
-    if interrupts.stop_signal:
-        counter[DownloadStatus.OK] = len(_saved)
-    return counter
+        return Counter({DownloadStatus.OK: len(_saved)})
 
 
 def report_saved(cc_list: list[str], start_time: float) -> None:

@@ -14,6 +14,9 @@ class TestPromises(Flags2Promises):
 
 @needs_many_files
 def test_676_threads_find_194_flags(run_script: RunScript, fast_server: Server) -> None:
-    run = run_script('flags2_threadpool.py', '-e', '-m', 676, '-s', fast_server.url)
+    args = ['-e', '-m', 676, '-s', fast_server.url]
+    run = run_script(
+        'flags2_threadpool.py', *args, PYTHONDEVMODE=''
+    )  # in which requests take too long
     assert '\n676 concurrent connections will be used.\n' in run.stdout
     assert counts(run.stdout) == {'downloaded': 194, 'found': 482}
