@@ -25,6 +25,7 @@ from conftest import (
     Server,
     StartScript,
     StartServer,
+    accepts_connections,
     command,
     flag,
     started,
@@ -98,12 +99,6 @@ def test_only_loopback_addresses_are_listened_to(fast_server: Server) -> None:
         socket.create_connection(('127.0.0.2', port), 1)
 
 
-def test_bind_chooses_the_address(start_server: StartServer) -> None:
-    server = start_server('--bind', '127.0.0.1', '--max-delay', 0)
-    assert server.url.startswith('http://127.0.0.1:')
-    assert httpx.get(server.url + path('br')).content == flag('br')
-
-
 def test_676_requests_of_one_client_share_a_connection_and_all_flags_arrive(
     fast_server: Server,
 ) -> None:
@@ -115,50 +110,45 @@ def test_676_requests_of_one_client_share_a_connection_and_all_flags_arrive(
     assert len({request['client_port'] for request in fast_server.first_requests(676)}) == 1
 
 
-def test_connection_survives_teapots(start_server: StartServer) -> None:
-    server = start_server('--max-delay', 0, '--error-rate', 1)
-    with httpx.Client(base_url=server.url) as client:
-        statuses = {client.get(path(cc)).status_code for cc in CODES[:9]}
-    assert statuses == {418}
-    assert len({request['client_port'] for request in server.first_requests(9)}) == 1
-
-
-def test_error_rate_is_the_share_of_teapots(start_server: StartServer) -> None:
+def test_error_rate_is_the_share_of_teapots_which_a_connection_survives(
+    start_server: StartServer,
+) -> None:
     server = start_server('--max-delay', 0, '--error-rate', 0.25)
     with httpx.Client(base_url=server.url) as client:
         statuses = [client.get(path('br')).status_code for _ in range(200)]
     assert set(statuses) == {200, 418}
     assert 20 < statuses.count(418) < 80
+    assert len({request['client_port'] for request in server.first_requests(200)}) == 1
 
 
-def test_each_response_is_delayed_within_bounds(start_server: StartServer) -> None:
+def test_each_response_is_delayed_within_bounds_as_the_log_tells(
+    start_server: StartServer,
+) -> None:
     server = start_server('--min-delay', 0.05, '--max-delay', 0.1)
+    before = time.time()
     with httpx.Client(base_url=server.url) as client:
-        waits = [client.get(path(cc)).elapsed.total_seconds() for cc in CODES[:10]]
-    delays = [request['delay'] for request in server.first_requests(10)]
+        waits = [client.get(path(cc)).elapsed.total_seconds() for cc in [*CODES[:9], 'zz']]
+    requests = server.first_requests(10)
+    delays = [request['delay'] for request in requests]
     assert all(0.05 <= delay <= 0.1 for delay in delays)
     assert all(wait >= delay for wait, delay in zip(waits, delays, strict=True))
     assert len(set(delays)) > 1
+    last = requests[-1]
+    assert (last['code'], last['path'], last['status']) == ('ZZ', '/flags/zz/zz.gif', 404)
+    assert before <= last['start'] <= last['end'] - last['delay'] <= time.time()
+    assert isinstance(last['client_port'], int)
 
 
 def test_requests_are_delayed_side_by_side(start_server: StartServer) -> None:
     server = start_server('--min-delay', 0.5, '--max-delay', 0.5)
-    with ThreadPoolExecutor(10) as executor:
-        list(executor.map(lambda cc: httpx.get(server.url + path(cc)), CODES[:10]))
+    clients = [connect(server.url) for _ in range(10)]
+    for client in clients:
+        client.sendall(ask('br'))
     requests = server.first_requests(10)
     first_end = min(request['end'] for request in requests)
     assert sum(request['start'] < first_end for request in requests) > 5
-
-
-def test_log_tells_all_about_a_request(start_server: StartServer) -> None:
-    server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
-    before = time.time()
-    httpx.get(server.url + path('zz'))
-    (request,) = server.first_requests(1)
-    assert (request['code'], request['path']) == ('ZZ', '/flags/zz/zz.gif')
-    assert request['status'] == 404
-    assert before <= request['start'] <= request['end'] - request['delay'] <= time.time()
-    assert isinstance(request['client_port'], int)
+    for client in clients:
+        client.close()
 
 
 def test_a_line_per_request_tells_code_delay_and_status(own_server: Server) -> None:
@@ -187,13 +177,17 @@ def test_requests_are_offered_as_json_when_they_begin_and_when_they_end(
     assert last['requests'] == []
 
 
-def test_it_says_where_to_watch_after_where_it_serves(start_script: StartScript) -> None:
-    server = start_script('slow_server.py', 0)
-    assert server.stdout
-    serving, watch = server.stdout.readline(), server.stdout.readline()
-    assert serving.startswith('Serving flags at http://localhost:')
+def test_it_says_where_it_serves_and_where_to_watch_after_what_others_print() -> None:
+    talkative = with_sitecustomize('print("Hello from the site")')
+    args = command('slow_server.py', 0, '--max-delay', 0, '--bind', '127.0.0.1')
+    with started(args, env=os.environ | talkative) as server:
+        assert server.stdout
+        hello, serving, watch = (server.stdout.readline() for _ in range(3))
+        site = watch.split()[-1]
+        assert '<title>' in httpx.get(site).text
+    assert hello == 'Hello from the site\n'
+    assert re.fullmatch(r'Serving flags at http://127\.0\.0\.1:\d+/flags\n', serving)
     assert watch == f'Watch the requests at {serving.split()[-1].removesuffix("flags")}\n'
-    assert '<title>' in httpx.get(watch.split()[-1]).text
 
 
 def test_it_serves_without_the_page_too(site: Path) -> None:
@@ -247,27 +241,23 @@ def test_a_second_without_a_request_ends_a_run(start_server: StartServer) -> Non
     assert [request['run'] for request in server.first_requests(3)] == [1, 1, 2]
 
 
-def test_clients_at_the_same_time_have_runs_of_their_own(start_server: StartServer) -> None:
-    server = start_server('--min-delay', 0.2, '--max-delay', 0.2)
+def test_clients_have_runs_of_their_own_which_a_long_request_keeps_open(
+    start_server: StartServer,
+) -> None:
+    server = start_server('--min-delay', 1.5, '--max-delay', 1.5)
 
     def get(cc: str, agent: str) -> None:
         httpx.get(server.url + path(cc), headers={'User-Agent': agent})
 
     with ThreadPoolExecutor(4) as executor:
-        list(executor.map(get, ['br', 'cn', 'in', 'us'], ['one -m 5', 'two', 'one -m 5', 'two']))
-    runs = {(request['agent'], request['run']) for request in server.first_requests(4)}
-    assert {agent for agent, _ in runs} == {'one -m 5', 'two'}
-    assert {number for _, number in runs} == {1, 2}
-    assert len(runs) == 2
-
-
-def test_a_long_request_keeps_the_run_of_its_client_open(start_server: StartServer) -> None:
-    server = start_server('--min-delay', 1.5, '--max-delay', 1.5)
-    with ThreadPoolExecutor(2) as executor:
-        executor.submit(httpx.get, server.url + path('br'))
-        time.sleep(1.2)
-        executor.submit(httpx.get, server.url + path('cn'))
-    assert [request['run'] for request in server.first_requests(2)] == [1, 1]
+        executor.submit(get, 'br', 'one')
+        time.sleep(0.1)
+        executor.submit(get, 'cn', 'two')
+        time.sleep(1.1)  # more than a pause between runs
+        executor.submit(get, 'in', 'one')
+        executor.submit(get, 'us', 'two')
+    runs = [(request['agent'], request['run']) for request in server.first_requests(4)]
+    assert sorted(runs) == [('one', 1), ('one', 1), ('two', 2), ('two', 2)]
 
 
 def test_times_in_the_log_do_not_step_when_the_clock_is_set(
@@ -361,18 +351,15 @@ def test_small_response_leaves_in_one_write(fast_server: Server) -> None:
             assert client.recv(65536).endswith(flag(cc))
 
 
-def test_head_is_answered_without_a_body(fast_server: Server) -> None:
+def test_head_is_answered_without_a_body_and_a_body_is_not_taken_for_another_request(
+    fast_server: Server,
+) -> None:
     with httpx.Client(base_url=fast_server.url) as client:
         head = client.head(path('br'))
-        assert client.get(path('cn')).content == flag('cn')
+        assert client.request('GET', path('cn'), content=ask('us')).content == flag('cn')
     assert int(head.headers['content-length']) == len(flag('br'))
-
-
-def test_body_of_a_request_is_not_taken_for_another_request(fast_server: Server) -> None:
-    httpx.request('GET', fast_server.url + path('br'), content=ask('cn'))
-    (request,) = fast_server.first_requests(1)
-    assert request['path'] == '/flags/br/br.gif'
-    assert len(fast_server.requests()) == 1
+    codes = [request['code'] for request in fast_server.first_requests(2)]
+    assert codes == ['BR', 'CN']
 
 
 @pytest.mark.parametrize('requests', [1, 5])
@@ -488,8 +475,7 @@ def test_nonsense_costs_a_line_at_most(own_server: Server) -> None:
         assert len(own_server.lines()) <= before + 2, nonsense[:20]
 
 
-@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('pending', [0, 3])
+@pytest.mark.parametrize(('signum', 'pending'), [(signal.SIGINT, 3), (signal.SIGTERM, 0)])
 def test_signals_end_it_at_once_with_status_0(
     signum: signal.Signals, pending: int, start_script: StartScript
 ) -> None:
@@ -507,12 +493,12 @@ def test_signals_end_it_at_once_with_status_0(
         client.close()
 
 
-@pytest.mark.parametrize('name', ['INT', 'TERM', 'HUP'])
-def test_signal_that_is_ignored_at_the_start_stays_ignored(name: str) -> None:
+def test_signals_that_are_ignored_at_the_start_stay_ignored() -> None:
     args = command('slow_server.py', 0, '--max-delay', 0)
-    with started(['sh', '-c', f'trap "" {name}; exec "$@"', 'sh', *args]) as server:
+    with started(['sh', '-c', 'trap "" INT TERM HUP; exec "$@"', 'sh', *args]) as server:
         url = greeting(server)
-        server.send_signal(signal.Signals[f'SIG{name}'])
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            server.send_signal(signum)
         time.sleep(0.1)
         assert httpx.get(url + path('br')).status_code == 200
         assert server.poll() is None
@@ -535,16 +521,6 @@ def test_help_is_shown_in_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
     )
     assert (run.returncode, run.stderr) == (0, '')
     assert '50%s off' in ' '.join(run.stdout.split())
-
-
-def test_greeting_is_a_line_of_its_own_after_what_others_print() -> None:
-    talkative = with_sitecustomize('print("Hello from the site")')
-    args = command('slow_server.py', 0, '--max-delay', 0)
-    with started(args, env=os.environ | talkative) as server:
-        assert server.stdout
-        first, second = server.stdout.readline(), server.stdout.readline()
-    assert first == 'Hello from the site\n'
-    assert re.fullmatch(r'Serving flags at http://localhost:\d+/flags\n', second)
 
 
 OUT_OF_RANGE = [
@@ -612,13 +588,11 @@ def test_busy_port_is_told_in_one_line_and_no_log_is_emptied(
 
 def test_connections_are_kept_alive_without_stderr() -> None:
     args = command('slow_server.py', 0, '--max-delay', 0, '--log', 'log')
-    without_stderr = ['sh', '-c', 'exec "$@" 2>&-', 'sh', *args]
-    with subprocess.Popen(without_stderr, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            with httpx.Client(base_url=greeting(server)) as client:
-                assert [client.get(path(cc)).status_code for cc in CODES[:3]] == [200] * 3
-        finally:
-            server.kill()
+    with (
+        started(['sh', '-c', 'exec "$@" 2>&-', 'sh', *args]) as server,
+        httpx.Client(base_url=greeting(server)) as client,
+    ):
+        assert [client.get(path(cc)).status_code for cc in CODES[:3]] == [200] * 3
     ports = {json.loads(line)['client_port'] for line in Path('log').read_bytes().splitlines()}
     assert len(ports) == 1
 
@@ -674,35 +648,25 @@ def test_less_is_tried_if_the_upper_limit_of_open_files_is_refused(
 
 
 def test_greeting_that_nobody_reads_does_not_matter(free_port: int) -> None:
-    args = command('slow_server.py', free_port, '--max-delay', 0)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(args, stdout=pipe, stderr=pipe, text=True) as server:
-        try:
-            assert server.stdout
-            server.stdout.close()
-            url = f'http://localhost:{free_port}/flags{path("br")}'
-            transport = httpx.HTTPTransport(retries=8)  # it takes a moment to start
-            with httpx.Client(transport=transport) as client:
-                assert client.get(url).content == flag('br')
-        finally:
-            server.kill()
+    with started(command('slow_server.py', free_port, '--max-delay', 0)) as server:
+        assert server.stdout
+        server.stdout.close()
+        wait_until(lambda: accepts_connections(free_port))
+        url = f'http://localhost:{free_port}/flags{path("br")}'
+        assert httpx.get(url).content == flag('br')
 
 
 def test_end_of_standard_input_ends_it_on_request() -> None:
     args = command('slow_server.py', 0, '--until-eof')
-    pipe = subprocess.PIPE
-    with subprocess.Popen(args, stdin=pipe, stdout=pipe, text=True) as server:
-        try:
-            greeting(server)
-            assert server.poll() is None
-            assert server.stdin
-            server.stdin.close()
-            assert server.wait(timeout=PATIENCE) == 0
-        finally:
-            server.kill()
+    with started(args, stdin=subprocess.PIPE) as server:
+        greeting(server)
+        assert server.poll() is None
+        assert server.stdin
+        server.stdin.close()
+        assert server.wait(timeout=PATIENCE) == 0
 
 
-@pytest.mark.parametrize('closed', ['<&-', '>&-', '2>&-', '<&- >&- 2>&-'])
+@pytest.mark.parametrize('closed', ['>&-', '<&- >&- 2>&-'])
 def test_closed_standard_streams_do_not_matter(closed: str) -> None:
     args = command('slow_server.py', 0, '--until-eof')
     run = subprocess.run(
