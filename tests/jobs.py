@@ -1,6 +1,6 @@
 """Programs that test_signals.py and test_streams.py run to their bad, or good, ends.
 
-For example: python3 tests/jobs.py wait_in_threads http://localhost:8001/flags/br/br.gif
+For example: python3 tests/jobs.py print_lines 3 flush
 """
 
 import math
@@ -8,23 +8,14 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import clients, interrupts
+from support import interrupts
 from support.exits import orderly_exit
 from support.workers import Process, quiet_processes
-
-
-def wait_in_threads(url: str) -> None:
-    """Have three threads wait for responses, and many others be waited for."""
-    with ThreadPoolExecutor(3) as executor:
-        to_do = [executor.submit(clients.get, url, timeout=60) for _ in range(100)]
-        for future in to_do:
-            future.result()
 
 
 def compute() -> None:
@@ -36,13 +27,6 @@ def compute() -> None:
     except BaseException as exc:
         print(type(exc).__name__, flush=True)
         raise
-
-
-def sleep_in_threads() -> None:
-    """Do in threads what nothing can break off."""
-    with ThreadPoolExecutor(3) as executor:
-        print('ready', flush=True)
-        list(executor.map(time.sleep, [120] * 3))
 
 
 def sleep_in_processes(method: str) -> None:
@@ -70,7 +54,7 @@ def write_slowly() -> None:
 
 def end_processes() -> None:
     """End processes by SIGTERM before they can have begun to work."""
-    for _ in range(50):
+    for _ in range(20):
         process = Process(target=time.sleep, args=(60,))
         process.start()
         process.terminate()
@@ -94,19 +78,7 @@ def print_lines(count: str, flush: str) -> None:
         print('spam', flush=flush == 'flush')
 
 
-JOBS: list[Callable[..., None]] = [
-    wait_in_threads,
-    compute,
-    sleep_in_threads,
-    sleep_in_processes,
-    write_in_processes,
-    end_processes,
-    fork,
-    print_lines,
-]
-
 if __name__ == '__main__':
     _, name, *args = sys.argv
-    (job,) = (job for job in JOBS if job.__name__ == name)
     with orderly_exit():
-        job(*args)
+        globals()[name](*args)
