@@ -17,7 +17,6 @@ FLAGS = [
     'flags_asyncio.py',
 ]
 FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
-ALONE = ['primes.py', 'proc_pool.py', 'prime_pools.py', 'procs.py', 'demo_executor_map.py']
 
 SOON = 3.0  # seconds: about one, unless the machine is busy
 

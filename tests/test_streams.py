@@ -1,6 +1,7 @@
 """What scripts do when nobody reads their output, when it finds no room, or a stream is closed."""
 
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,15 @@ from conftest import (
     wait_until,
 )
 from cpu_tools import SMALL, SMALL_ENDS, cpu_script
-from endings import ALONE, FLAGS, FLAGS2, ending_of
+from endings import FLAGS2, ending_of
 from raw_server import misbehaving
 
-from pools.kinds import KINDS
 from support.interrupts import SIGPIPE
 
 JOBS = 'tests/jobs.py'
 FULL, CLOSED = '2>/dev/full', '<&- >&- 2>&-'
 
+needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
 needs_full_disk = pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
 
 
@@ -44,7 +45,9 @@ def leave(process: subprocess.Popen[str], lines: int = 1) -> None:
 
 
 @needs_posix
-@pytest.mark.parametrize('script', FLAGS)
+@pytest.mark.parametrize(
+    'script', ['flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
+)
 def test_reader_who_leaves_ends_the_first_series(
     script: str, start_script: StartScript, start_server: StartServer
 ) -> None:
@@ -67,18 +70,19 @@ def test_reader_who_leaves_ends_the_second_series(
 
 
 @needs_posix
-@pytest.mark.parametrize('script', ALONE)
-def test_reader_who_leaves_ends_work_on_this_machine(script: str) -> None:
-    with cpu_script(script, numbers=SMALL_ENDS) as process:
-        leave(process)
-
-
-@needs_posix
-@pytest.mark.parametrize('kind', KINDS)
-def test_reader_who_leaves_ends_every_kind_of_pool(kind: str) -> None:
-    if kind == 'dask':
-        pytest.importorskip('distributed')
-    with cpu_script('prime_pools.py', '-x', kind, numbers=SMALL_ENDS) as process:
+@pytest.mark.parametrize(
+    'words',
+    [
+        'proc_pool.py',
+        'procs.py',
+        'demo_executor_map.py',
+        'prime_pools.py -x thread',
+        pytest.param('prime_pools.py -x dask', marks=needs_dask),
+    ],
+)
+def test_reader_who_leaves_ends_work_on_this_machine(words: str) -> None:
+    script, *args = words.split()
+    with cpu_script(script, *args, numbers=SMALL_ENDS) as process:
         leave(process)
 
 
@@ -101,37 +105,49 @@ def test_ctrl_c_may_end_the_reader_of_the_output_too(start_script: StartScript) 
     assert (ending.status, ending.stderr) == (130, 'flags_threadpool.py: interrupted\n')
 
 
+def errors_on_a_full_disk(args: list[str]) -> str:
+    """Return what a command that fails prints on stderr if there is no room for its output."""
+    with Path('/dev/full').open('w', encoding='utf-8') as full:
+        run = subprocess.run(
+            args, stdout=full, stderr=subprocess.PIPE, encoding='utf-8', timeout=PATIENCE
+        )
+    assert run.returncode == 1
+    return run.stderr
+
+
 @needs_full_disk
-@pytest.mark.parametrize('script', FLAGS + FLAGS2 + ALONE)
+@pytest.mark.parametrize(
+    'script',
+    [
+        'flags_threadpool.py',
+        'flags_processpool.py',
+        'flags_asyncio.py',
+        'flags2_asyncio.py',
+        'proc_pool.py',
+        'procs.py',
+    ],
+)
 def test_output_without_room_is_told_in_one_line(script: str, fast_server: Server) -> None:
-    server = [] if script in ALONE else ['-s', fast_server.url]
-    with (
-        Path('/dev/full').open('w', encoding='utf-8') as full,
-        started(command(script, *server), stdout=full) as process,
-    ):
-        assert process.communicate(timeout=PATIENCE)[1] == f'{script}: No space left on device\n'
-    assert process.returncode == 1
+    server = ['-s', fast_server.url] if script.startswith('flags') else []
+    told = errors_on_a_full_disk(command(script, *server))
+    assert told == f'{script}: No space left on device\n'
 
 
 @needs_full_disk
-@pytest.mark.parametrize('flush', ['flush', 'no flush'])
-@pytest.mark.parametrize('count', [1, 10**6])
+@pytest.mark.parametrize(
+    ('count', 'flush'), [(1, 'flush'), (1, 'no flush'), (10**5, 'no flush')], ids=str
+)
 def test_output_without_room_is_noticed_at_any_write(count: int, flush: str) -> None:
-    with (
-        Path('/dev/full').open('w', encoding='utf-8') as full,
-        started(command(JOBS, 'print_lines', count, flush), stdout=full) as process,
-    ):
-        assert process.communicate(timeout=PATIENCE)[1] == 'jobs.py: No space left on device\n'
-    assert process.returncode == 1
+    told = errors_on_a_full_disk(command(JOBS, 'print_lines', count, flush))
+    assert told == 'jobs.py: No space left on device\n'
 
 
 @needs_full_disk
 @pytest.mark.parametrize(
     ('script', 'streams'),
     [
-        *[('flags2_threadpool.py', streams) for streams in (FULL, '2>&-', '>&-', '<&-', CLOSED)],
-        *[('flags.py', streams) for streams in (FULL, CLOSED)],
-        *[('flags_processpool.py', streams) for streams in (FULL, CLOSED)],
+        *[('flags2_threadpool.py', streams) for streams in (FULL, '2>&-', '>&-', '<&-')],
+        *[(script, CLOSED) for script in ('flags.py', 'flags_processpool.py')],
     ],
 )
 def test_streams_that_take_nothing_do_not_keep_flags_from_being_saved(
@@ -148,11 +164,10 @@ def test_streams_that_take_nothing_do_not_keep_flags_from_being_saved(
 
 
 @needs_full_disk
-@pytest.mark.parametrize('streams', ['>&-', CLOSED])
 @pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
-def test_closed_streams_do_not_matter_to_processes(streams: str, script: str) -> None:
+def test_closed_streams_do_not_matter_to_processes(script: str) -> None:
     folder = altered_copy('primes.py', '= list(PRIMALITY)', f'= {SMALL}')
     args = command(script, 2, folder=folder)
-    with started(['sh', '-c', f'exec "$@" {streams}', 'sh', *args]) as process:
+    with started(['sh', '-c', f'exec "$@" {CLOSED}', 'sh', *args]) as process:
         assert process.communicate(timeout=PATIENCE)[1] == ''
     assert process.returncode == 0
