@@ -59,7 +59,7 @@ def wait_until_idle(process: subprocess.Popen[str]) -> None:
     def is_idle() -> bool:
         before = cpu_times()
         time.sleep(0.2)
-        return cpu_times() == before
+        return bool(cpu_times() == before)
 
     cpu_times = psutil.Process(process.pid).cpu_times
     wait_until(is_idle, PATIENCE)
