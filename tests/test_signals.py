@@ -65,6 +65,7 @@ def check(ending: Ending, script: str, name: str = 'SIGINT') -> None:
     [
         ('flags.py', 'SIGHUP', 'group', 1),
         ('flags_threadpool.py', 'SIGINT', 'group', 1),
+        ('flags_threadpool_futures.py', 'SIGINT', 'group', 1),
         ('flags_processpool.py', 'SIGTERM', 'process', 1),
         ('flags_processpool.py', 'SIGINT', 'group', 5),
         ('flags_asyncio.py', 'SIGINT', 'group', 1),
@@ -204,7 +205,22 @@ def test_signal_while_a_process_starts_leaves_one_line() -> None:
     assert (ending.status, ending.stderr) == (143, 'proc_pool.py: interrupted\n')
 
 
-@pytest.mark.parametrize('script', ['flags2_threadpool.py', 'flags2_asyncio.py'])
+@pytest.mark.parametrize('script', ['flags_processpool.py', *FLAGS2[1:]])
+def test_nothing_is_requested_after_ctrl_c(
+    script: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.4)
+    process = start_script(script, '-s', server.url, *(['-a'] if script in FLAGS2 else []))
+    wait_until(server.requests, PATIENCE)
+    press_ctrl_c(process)
+    ending_of(process)
+    time.sleep(0.5)  # until the server has noticed which clients are gone
+    finished = len(server.requests())
+    time.sleep(0.5)
+    assert len(server.requests()) == finished < (194 if script in FLAGS2 else 20)
+
+
+@pytest.mark.parametrize('script', FLAGS2[1:])
 def test_report_is_not_lost_if_the_server_has_reset_kept_connections(
     script: str, start_script: StartScript
 ) -> None:

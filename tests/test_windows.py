@@ -169,7 +169,7 @@ def test_errors_have_the_name_that_the_system_tells(run_script: RunScript, free_
     assert run.returncode == 1
 
 
-@pytest.mark.parametrize('script', CONCURRENT)
+@pytest.mark.parametrize('script', ['flags2_sequential.py', *CONCURRENT])
 def test_reader_who_leaves_ends_downloads(
     script: str, start_script: StartScript, start_server: StartServer
 ) -> None:
