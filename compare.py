@@ -43,7 +43,7 @@ FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
 BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]'
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
-GRACE = 1.6  # seconds from a signal to the end: scripts take up to one, then comes a report
+GRACE = 4.0  # seconds from a signal to the end: scripts take up to one, a report with a plot more
 PICTURES = ('.png', '.svg')
 TEMPLATE = slow_server.PAGE
 
