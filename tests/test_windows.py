@@ -94,7 +94,7 @@ def test_work_on_this_machine_ends_well(words: str) -> None:
         assert len(output_of(process)) > len(SMALL)
 
 
-@pytest.mark.parametrize('args', [['flags', '--delay', 0, 0.1], ['primes', 2]], ids=str)
+@pytest.mark.parametrize('args', [['flags2', 'br', '--delay', 0, 0.1], ['primes', 2]], ids=str)
 def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -> None:
     folder = altered_copy('primes.py', '= list(PRIMALITY)', f'= {SMALL}')
     options = ['-n', 1, '--timeline', '--html', 'c.html', '--trace', 'c.trace', '--json', 'c.json']
