@@ -1,8 +1,10 @@
 """Layouts of tables and bars, as facts and as invariants."""
 
+import os
 import re
 
 import pytest
+from conftest import needs_posix
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from comparing.report import (
     bar,
     bars,
     busy_note,
+    colored,
     markdown,
     report,
     rows,
@@ -34,16 +37,10 @@ def requests(draw: st.DrawFn) -> Request:
 some_requests = st.lists(requests(), min_size=1, max_size=60)
 
 
-def test_bar_of_the_longest_fills_the_width() -> None:
+def test_bar_is_a_share_of_the_width_in_eighths_or_number_signs() -> None:
     assert bar(7, 7, 10) == '█' * 10
-
-
-def test_bar_shows_eighths() -> None:
     assert bar(3, 8, 1) == '▍'
     assert bar(12, 16, 2) == '█▌'
-
-
-def test_bar_without_blocks_is_made_of_number_signs() -> None:
     assert bar(1, 2, 10, ASCII_BLOCKS) == '#####'
 
 
@@ -54,12 +51,6 @@ def test_bar_is_never_empty_nor_wider_than_its_width(
     assume(value <= longest)
     for blocks in (BLOCKS, ASCII_BLOCKS):
         assert 1 <= len(bar(value, longest, width, blocks)) <= width
-
-
-@given(st.floats(0, 100), st.floats(0, 100), st.integers(1, 300))
-def test_longer_values_have_longer_bars(value: float, other: float, width: int) -> None:
-    short, long = sorted([value, other])
-    assert len(bar(short, 100, width)) <= len(bar(long, 100, width))
 
 
 def test_staircase_and_wall() -> None:
@@ -97,17 +88,15 @@ def test_bins_keep_all_requests_in_order(many: list[Request], max_rows: int) -> 
     assert [request for group in binned(many, max_rows) for request in group] == many
 
 
+def test_requests_are_in_flight_together_if_they_overlap() -> None:
+    """One that takes no time by a coarse clock was in flight, too."""
+    assert most_in_flight([]) == 0
+    assert most_in_flight([Request('BR', 0, 1, 1), Request('CN', 1, 2, 1)]) == 1
+    assert most_in_flight([Request('BR', 0, 0, 0.001)] * 3) == 1
+
+
 def test_no_requests_make_no_rows() -> None:
     assert timeline([], 1, 80) == []
-    assert most_in_flight([]) == 0
-
-
-def test_requests_that_follow_each_other_are_not_in_flight_together() -> None:
-    assert most_in_flight([Request('BR', 0, 1, 1), Request('CN', 1, 2, 1)]) == 1
-
-
-def test_requests_that_take_no_time_by_a_coarse_clock_were_in_flight() -> None:
-    assert most_in_flight([Request('BR', 0, 0, 0.001)] * 3) == 1
 
 
 def test_limit_is_the_longest_delay_or_the_shared_sum() -> None:
@@ -191,12 +180,33 @@ def test_run_counts_if_some_flags_were_downloaded() -> None:
         (['0 flags downloaded.', '5 not found.'], 1, 'exit status 1'),
         (['3 flags downloaded.', '1 cancelled.'], 0, '1 cancelled'),
         (['3 flags downloaded.'], 1, 'exit status 1'),
+        (['3 flags downloaded.'], 143, 'exit status 143'),
         (['3 flags downloaded.', '1 error.'], 130, 'exit status 130'),
     ],
 )
 def test_run_fails_if_it_did_not_do_its_work(lines: list[str], status: int, why: str) -> None:
     with pytest.raises(RunError, match=rf'\({why}\)$'):
         run_of(reported(*lines), '', status)
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ('name', 'value', 'shown'),
+    [('TERM', 'xterm', '\x1b[34m█\x1b[0m'), ('NO_COLOR', '1', '█'), ('TERM', 'dumb', '█')],
+)
+def test_terminal_gets_colour_unless_none_is_wanted(
+    name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pty  # which Windows does not have
+
+    monkeypatch.setenv('TERM', 'xterm')
+    monkeypatch.setenv(name, value)
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal, 'w', encoding='utf-8') as stdout:
+        monkeypatch.setattr('sys.stdout', stdout)
+        assert colored('█', entry(), [entry()]) == shown
+        monkeypatch.undo()
+    os.close(controller)
 
 
 def test_markdown_aligns_numbers_right() -> None:
