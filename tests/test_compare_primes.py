@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from comparisons import CAN_PLOT, PLOT, page_runs, rows, scripts_of
 from conftest import PATIENCE, members, wait_until
-from cpu_tools import METHODS, SMALL, WITH_A_GIL, cpu_script, output_of
+from cpu_tools import METHODS, WITH_A_GIL, cpu_script, output_of
 
 from comparing.work import read_work
 
 SLOW = 142702110479723  # a prime, which takes twelve times as long as the next smaller one
+FEW = [4444444444444444, 2, 9999999999999999]
 NUMBERS = [2, 4, 1000000000039, SLOW, 9999999999999999]
 
 
@@ -112,12 +113,12 @@ def test_plot_of_work_has_room_for_its_lanes(work: tuple[str, Path]) -> None:
 def test_calls_are_recorded_however_processes_are_started(method: str) -> None:
     script = 'comparing/recorded.py'
     with cpu_script(
-        script, 'primes.is_prime', 'proc_pool.py', 2, numbers=SMALL, method=method
+        script, 'primes.is_prime', 'proc_pool.py', 2, numbers=FEW, method=method
     ) as process:
         output_of(process)
     recorded = read_work(Path('calls.jsonl'))
     assert recorded
-    assert sorted(int(call.code) for call in recorded.calls if not call.kind) == sorted(SMALL)
+    assert sorted(int(call.code) for call in recorded.calls if not call.kind) == sorted(FEW)
     assert recorded.lanes[0] == 'process 1'
 
 
