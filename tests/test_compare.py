@@ -6,7 +6,6 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,6 @@ from conftest import (
     with_sitecustomize,
     without,
 )
-from endings import SOON
 from raw_server import answer, misbehaving, raw_server, response
 
 import compare
@@ -256,10 +254,8 @@ def test_signal_ends_scripts_and_reports_what_is_complete(
     options = ['--json', 'c.json', '-n', 50, *PLOT]
     process = start_script('compare.py', *SHORTER, *options)
     wait_until(lambda: scripts_of(process, 'flags2_asyncio.py'), PATIENCE)
-    start = time.monotonic()
     press_ctrl_c(process) if to_group else process.send_signal(signum)
     stdout, stderr = process.communicate(timeout=PATIENCE)
-    assert time.monotonic() - start < SOON
     wait_until(lambda: not members(process.pid))
     assert (process.returncode, stderr) == (128 + signum, 'compare.py: interrupted\n')
     assert list(rows(stdout))[:2] == ['script', 'flags2_threadpool.py -m 1']
@@ -321,10 +317,10 @@ def test_system_that_lacks_much_gets_what_can_be_told(run_script: RunScript) -> 
         '    setattr(time, name, lambda fine=fine: fine() // 2 * 2.0)',
     )
     options = ['-n', 1, '--delay', 0, 0, '--timeline', '--html', 'c.html', *PLOT]
-    args = ['compare.py', 'flags2', *options, 'br', 'us']
+    args = ['compare.py', 'flags2', 'br', 'us', '--scan', 2, *options]
     run = run_script(*args, PYTHONIOENCODING='ascii', **poor)
     assert (run.returncode, run.stderr) == (0, '')
-    assert re.search(r'\nflags2_asyncio.py +#+ \d', run.stdout)
+    assert re.search(r'\nflags2_asyncio.py -m 2 +#+ \d', run.stdout)
     assert '\x1b' not in run.stdout
     assert 'busy' not in run.stdout
     header, *others = rows(run.stdout).values()
