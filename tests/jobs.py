@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import interrupts
+from support import files
 from support.exits import orderly_exit
 from support.workers import Process, quiet_processes
 
@@ -44,12 +44,20 @@ def write_in_processes(method: str) -> None:
         executor.submit(write_slowly).result()
 
 
-def write_slowly() -> None:
-    """Take a while in the midst of writing a file."""
-    with interrupts.blocked():
+class SlowPath(type(Path())):  # type: ignore[misc]
+    """A path of a file that takes a while to be written."""
+
+    def write_bytes(self, content: bytes) -> int:
+        """Wait once part of the file is written."""
+        self.touch()
         print('ready', flush=True)
         time.sleep(0.2)
-        Path('whole').touch()
+        return Path(self).write_bytes(content)
+
+
+def write_slowly() -> None:
+    """Take a while to save a file."""
+    files.save(SlowPath('whole'), b'all of it')
 
 
 def end_processes() -> None:

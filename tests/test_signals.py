@@ -305,7 +305,8 @@ def test_worker_process_completes_a_file_before_it_ends(
     assert first_line(job) == 'ready'
     send(job, name, 'process')
     wait_until(lambda: not members(job.pid), PATIENCE)
-    assert Path('whole').exists()
+    assert Path('whole').read_bytes() == b'all of it'
+    assert [path.name for path in Path.cwd().iterdir()] == ['whole']
 
 
 def test_process_can_be_ended_as_soon_as_it_has_started(run_script: RunScript) -> None:
