@@ -63,7 +63,7 @@ def make_environment() -> None:
 
 
 make_environment()
-settings.register_profile('tests', max_examples=30, deadline=None)  # on any machine
+settings.register_profile('tests', max_examples=30, deadline=None, database=None)  # anywhere
 settings.load_profile('tests')
 pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
 

@@ -55,7 +55,7 @@ def test_limit_of_open_files_that_can_be_raised_does_not_matter(fast_server: Ser
     assert counts(run.stdout) == {'downloaded': 30}
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture
 def as_nobody() -> list[str]:
     """Return the start of a command that runs as a user who owns no other process."""
     user = 50_000 + time.monotonic_ns() % 1_000_000
@@ -66,6 +66,7 @@ def as_nobody() -> list[str]:
     probe = limited('ulimit -u 1', *prefix, *command('flags.py', '-h'))
     if probe.returncode:
         pytest.skip(f'cannot become another user: {probe.stderr.strip()}')
+    Path.cwd().chmod(0o777)
     return prefix
 
 
@@ -83,7 +84,6 @@ def as_nobody() -> list[str]:
 def test_downloads_end_in_good_order_without_more_threads(
     script: str, threads: int, as_nobody: list[str], fast_server: Server
 ) -> None:
-    Path.cwd().chmod(0o777)
     many = ['-a', '-m', 100] if script in FLAGS2 else []
     args = command(script, *many, '-s', fast_server.url)
     run = limited(f'ulimit -u {threads}', *as_nobody, *args)
