@@ -358,9 +358,9 @@ def members(session: int) -> dict[int, str]:
     return processes(lambda process: os.getsid(process.pid) == session)
 
 
-def wait_until(happens: Callable[[], object], patience: float = 10) -> None:
-    """Wait until happens() is true; fail after so many seconds."""
-    deadline = time.monotonic() + patience
+def wait_until(happens: Callable[[], object]) -> None:
+    """Wait until happens() is true; fail if that takes too long."""
+    deadline = time.monotonic() + PATIENCE
     while not happens():
         assert time.monotonic() < deadline, 'waited in vain'
         time.sleep(0.02)

@@ -46,7 +46,7 @@ def ending_of(process: subprocess.Popen[str]) -> Ending:
     start = time.monotonic()
     stdout, stderr = process.communicate(timeout=PATIENCE)
     seconds = time.monotonic() - start
-    wait_until(lambda: not members(process.pid), PATIENCE)
+    wait_until(lambda: not members(process.pid))
     return Ending(process.returncode, stdout, stderr, seconds)
 
 

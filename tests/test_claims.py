@@ -77,7 +77,7 @@ def test_as_many_flags_are_waited_for_at_once_as_there_are_workers(
     """Threads and coroutines share a process; coroutines share its only thread, too."""
     with misbehaving('never answers') as server:
         process = start_script(script, '-s', server.url)
-        wait_until(lambda: len(server.connections) >= workers, PATIENCE)
+        wait_until(lambda: len(server.connections) >= workers)
         time.sleep(0.3)  # in which there might be more
         waiting = waiting_processes(process, server)
         threads = psutil.Process(process.pid).num_threads()

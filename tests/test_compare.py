@@ -253,7 +253,7 @@ def test_signal_ends_scripts_and_reports_what_is_complete(
 ) -> None:
     options = ['--json', 'c.json', '-n', 50, *PLOT]
     process = start_script('compare.py', *SHORTER, *options)
-    wait_until(lambda: scripts_of(process, 'flags2_asyncio.py'), PATIENCE)
+    wait_until(lambda: scripts_of(process, 'flags2_asyncio.py'))
     press_ctrl_c(process) if to_group else process.send_signal(signum)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     wait_until(lambda: not members(process.pid))
@@ -283,20 +283,15 @@ def test_progress_is_live_and_names_the_run() -> None:
     assert 'it/s' not in progress
 
 
-def no_columns() -> dict[str, str]:
-    """Return an environment in which a terminal itself tells its width."""
-    return {name: os.environ[name] for name in os.environ.keys() - {'COLUMNS'}}
-
-
 def test_narrow_terminal_gets_narrow_lines_in_colour() -> None:
-    output = shown_on_terminal(command('compare.py', *SHORTER), 'stdout', 50, env=no_columns())
+    output = shown_on_terminal(command('compare.py', *SHORTER), 'stdout', 50)
     assert '\x1b[34m█' in output
     plain = re.sub(r'\x1b\[\d+m', '', output).split('\r\n')
     assert max(map(len, plain)) == 50
 
 
 def test_bar_on_a_terminal_of_one_column_does_no_harm() -> None:
-    shown = shown_on_terminal(command('compare.py', *SHORTER), 'stderr', 1, env=no_columns())
+    shown = shown_on_terminal(command('compare.py', *SHORTER), 'stderr', 1)
     assert 'Traceback' not in shown
 
 

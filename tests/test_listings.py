@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import (
-    PATIENCE,
     ROOT,
     RunScript,
     Server,
@@ -272,8 +271,8 @@ def test_ctrl_c_ends_a_listing_at_once(listing: str) -> None:
         raw_server(send_three) as server,
         started([sys.executable, f'{listing}.py', '-s', server.url]) as process,
     ):
-        wait_until(lambda: len(server.connections) > 3, PATIENCE)
-        wait_until(lambda: len(flag_files()) == 3, PATIENCE)
+        wait_until(lambda: len(server.connections) > 3)
+        wait_until(lambda: len(flag_files()) == 3)
         time.sleep(0.3)  # until these are counted
         press_ctrl_c(process)
         ending = ending_of(process)

@@ -40,7 +40,7 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
     with ExitStack() as stack, (tmp_path / 'dask.log').open('w', encoding='utf-8') as log:
         for args in commands:
             stack.enter_context(started(args, stdout=log, stderr=log, cwd=tmp_path))
-        wait_until(contact.exists, PATIENCE)
+        wait_until(contact.exists)
         yield re.findall(r'tcp://[^"]+', contact.read_text('utf-8'))[0]
 
 

@@ -80,7 +80,7 @@ def test_signals_end_downloads(
 ) -> None:
     with misbehaving('never answers') as server:
         process = start_script(script, '-s', server.url)
-        wait_until(lambda: server.connections, PATIENCE)
+        wait_until(lambda: server.connections)
         for _ in range(times):
             send(process, name, to)
             time.sleep(0.01)
@@ -128,7 +128,7 @@ def test_processes_end_when_their_script_is_killed(script: str, method: str) -> 
     with cpu_script(script, 2, numbers=[LARGE] * 20, method=method) as process:
         wait_until_busy(process)
         process.kill()
-        wait_until(lambda: not members(process.pid), PATIENCE)
+        wait_until(lambda: not members(process.pid))
 
 
 @pytest.mark.parametrize('method', METHODS)
@@ -211,7 +211,7 @@ def test_nothing_is_requested_after_ctrl_c(
 ) -> None:
     server = start_server('--min-delay', 0.2, '--max-delay', 0.4)
     process = start_script(script, '-s', server.url, *(['-a'] if script in FLAGS2 else []))
-    wait_until(server.requests, PATIENCE)
+    wait_until(server.requests)
     press_ctrl_c(process)
     ending_of(process)
     time.sleep(0.5)  # until the server has noticed which clients are gone
@@ -240,7 +240,7 @@ def test_report_is_not_lost_if_the_server_has_reset_kept_connections(
 
     with raw_server(answer_all_but_one) as server:
         process = start_script(script, '-al', 40, '-m', 40, '-s', server.url)
-        wait_until(lambda: Path('downloaded').exists() and len(flag_files()) == 39, PATIENCE)
+        wait_until(lambda: Path('downloaded').exists() and len(flag_files()) == 39)
         time.sleep(0.5)  # until the connections are reset
         press_ctrl_c(process)
         ending = ending_of(process)
@@ -263,7 +263,7 @@ def test_signal_that_is_ignored_stays_ignored(
     server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
     args = command(script, '-s', server.url, *(['-m', '2'] if script in FLAGS2 else []))
     with started(['sh', '-c', shell, 'sh', *args]) as process:
-        wait_until(server.requests, PATIENCE)
+        wait_until(server.requests)
         send(process, name)
         ending = ending_of(process)
     assert told in ending.stdout
@@ -304,7 +304,7 @@ def test_worker_process_completes_a_file_before_it_ends(
     job = start_script(JOBS, 'write_in_processes', method)
     assert first_line(job) == 'ready'
     send(job, name, 'process')
-    wait_until(lambda: not members(job.pid), PATIENCE)
+    wait_until(lambda: not members(job.pid))
     assert Path('whole').read_bytes() == b'all of it'
     assert [path.name for path in Path.cwd().iterdir()] == ['whole']
 

@@ -96,7 +96,7 @@ def test_reader_who_leaves_is_noticed_at_any_write(flush: str, start_script: Sta
 def test_ctrl_c_may_end_the_reader_of_the_output_too(start_script: StartScript) -> None:
     with misbehaving('never answers') as server:
         process = start_script('flags_threadpool.py', '-s', server.url)
-        wait_until(lambda: server.connections, PATIENCE)
+        wait_until(lambda: server.connections)
         assert process.stdout
         process.stdout.close()
         process.stdout = None

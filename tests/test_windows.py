@@ -62,7 +62,7 @@ def wait_until_idle(process: subprocess.Popen[str]) -> None:
         return bool(cpu_times() == before)
 
     cpu_times = psutil.Process(process.pid).cpu_times
-    wait_until(is_idle, PATIENCE)
+    wait_until(is_idle)
 
 
 def ending_without_reader(process: subprocess.Popen[str]) -> Ending:
@@ -109,7 +109,7 @@ def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -
 def test_ctrl_c_ends_downloads_at_once(script: str, start_script: StartScript) -> None:
     with misbehaving('never answers') as server:
         process = start_script(script, '-s', server.url)
-        wait_until(lambda: server.connections, PATIENCE)
+        wait_until(lambda: server.connections)
         wait_until_idle(process)
         press_ctrl_c(process)
         ending = ending_of(process)
@@ -142,7 +142,7 @@ if __name__ != '__main__':
 '''
     folder = altered_copy('proc_pool.py', '#!/usr/bin/env python3\n', slow_start)
     with started(command('proc_pool.py', 2, folder=folder)) as process:
-        wait_until(Path('loads').exists, PATIENCE)
+        wait_until(Path('loads').exists)
         press_ctrl_c(process)
         ending = ending_of(process)
     assert (ending.status, ending.stderr) == (130, 'proc_pool.py: interrupted\n')
