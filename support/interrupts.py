@@ -156,7 +156,7 @@ def _wind_down(has_begun: Any, grace: float, is_over: threading.Event) -> None:
 
 
 def _speak() -> None:
-    """Say the last words, unless whoever should read them makes them wait."""
+    """Say the last words, unless whoever should read them makes them wait for too long."""
     is_said = _thread.allocate_lock()
     is_said.acquire()
 
@@ -166,4 +166,4 @@ def _speak() -> None:
         is_said.release()
 
     _thread.start_new_thread(speak, ())
-    is_said.acquire(timeout=2 * PERIOD)
+    is_said.acquire(timeout=GRACE)

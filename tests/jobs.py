@@ -8,12 +8,13 @@ import multiprocessing
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import files
+from support import files, interrupts
+from support.console import complain
 from support.exits import orderly_exit
 from support.workers import Process, quiet_processes
 
@@ -27,6 +28,20 @@ def compute() -> None:
     except BaseException as exc:
         print(type(exc).__name__, flush=True)
         raise
+
+
+def speak_slowly() -> None:
+    """Have last words that take a while, and do what nothing can break off."""
+
+    def last_words() -> None:
+        time.sleep(0.3)
+        complain('goodbye')
+
+    interrupts.set_last_words(last_words)
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(time.sleep, 120)
+        print('ready', flush=True)
+        future.result()
 
 
 def sleep_in_processes(method: str) -> None:

@@ -280,6 +280,14 @@ def test_main_thread_that_computes_gets_a_keyboard_interrupt(start_script: Start
     check(ending, 'jobs.py', 'SIGTERM')
 
 
+def test_last_words_may_take_a_while_on_a_busy_machine(start_script: StartScript) -> None:
+    job = start_script(JOBS, 'speak_slowly')
+    first_line(job)
+    send(job, 'SIGINT')
+    ending = ending_of(job)
+    assert (ending.status, ending.stderr) == (130, 'jobs.py: goodbye\n')
+
+
 def test_output_that_nobody_reads_does_not_delay_the_end(start_script: StartScript) -> None:
     job = start_script(JOBS, 'print_lines', 10**9, 'flush')
     first_line(job)
