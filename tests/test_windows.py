@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -34,6 +35,7 @@ from endings import FLAGS2, SOON, Ending, complaints, counts, ending_of
 from raw_server import misbehaving
 
 CONCURRENT = ['flags_processpool.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
+PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-defined]
 SIMULATION = ROOT / 'tests/windows'
 
 pytestmark = needs_posix
@@ -63,6 +65,16 @@ def wait_until_idle(process: subprocess.Popen[str]) -> None:
 
     cpu_times = psutil.Process(process.pid).cpu_times
     wait_until(is_idle)
+
+
+def wait_until_started(process: subprocess.Popen[str], workers: int) -> None:
+    """Wait until so many processes compute: a Ctrl-C while one of them starts is lost there."""
+
+    def have_started() -> bool:
+        times = [child.cpu_times().user for child in psutil.Process(process.pid).children()]
+        return len([seconds for seconds in times if seconds > 1]) >= workers
+
+    wait_until(have_started)
 
 
 def ending_without_reader(process: subprocess.Popen[str]) -> Ending:
@@ -109,7 +121,8 @@ def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -
 def test_ctrl_c_ends_downloads_at_once(script: str, start_script: StartScript) -> None:
     with misbehaving('never answers') as server:
         process = start_script(script, '-s', server.url)
-        wait_until(lambda: server.connections)
+        workers = PROCESSES if script == 'flags_processpool.py' else 1
+        wait_until(lambda: len(server.connections) >= workers)
         wait_until_idle(process)
         press_ctrl_c(process)
         ending = ending_of(process)
@@ -120,11 +133,15 @@ def test_ctrl_c_ends_downloads_at_once(script: str, start_script: StartScript) -
     assert ending.seconds < SOON
 
 
-@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py', 'demo_executor_map.py'])
-def test_ctrl_c_ends_work_on_this_machine_at_once(script: str) -> None:
-    with cpu_script(script, numbers=[2, *[LARGE] * 20]) as process:
+@pytest.mark.parametrize(
+    ('script', 'workers'), [('proc_pool.py', 2), ('procs.py', 2), ('demo_executor_map.py', 0)]
+)
+def test_ctrl_c_ends_work_on_this_machine_at_once(script: str, workers: int) -> None:
+    args = [workers] if workers else []
+    with cpu_script(script, *args, numbers=[2, *[LARGE] * 20]) as process:
         assert process.stdout
         process.stdout.readline()
+        wait_until_started(process, workers)
         wait_until_idle(process)
         press_ctrl_c(process)
         ending = ending_of(process)
@@ -134,15 +151,16 @@ def test_ctrl_c_ends_work_on_this_machine_at_once(script: str) -> None:
 
 def test_ctrl_c_does_not_disturb_processes_that_start() -> None:
     slow_start = '''"""A script whose processes take long to load."""
-import pathlib, time
+import os, pathlib, time
 if __name__ != '__main__':
-    pathlib.Path('loads').touch()
+    pathlib.Path(f'{os.getpid()} loads').touch()
     for _ in range(500):
         time.sleep(0.01)
 '''
     folder = altered_copy('proc_pool.py', '#!/usr/bin/env python3\n', slow_start)
     with started(command('proc_pool.py', 2, folder=folder)) as process:
-        wait_until(Path('loads').exists)
+        wait_until(lambda: len(list(Path.cwd().glob('* loads'))) == 2)
+        wait_until_idle(process)
         press_ctrl_c(process)
         ending = ending_of(process)
     assert (ending.status, ending.stderr) == (130, 'proc_pool.py: interrupted\n')
