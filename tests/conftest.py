@@ -14,8 +14,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -68,6 +70,8 @@ settings.load_profile('tests')
 pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
 
 needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')
+needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
+needs_full_disk = pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
 needs_many_files = pytest.mark.skipif(
     OPEN_FILES < 2048, reason=f'{OPEN_FILES} open files are too few for 676 connections'
 )
@@ -318,6 +322,12 @@ def accepts_connections(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def connect(url: str) -> socket.socket:
+    """Connect to a server as a client that has not said anything yet."""
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
 
 
 def flag_url(base_url: str, cc: str) -> str:

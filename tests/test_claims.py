@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -27,14 +27,13 @@ from conftest import (
     members,
     wait_until,
 )
-from cpu_tools import WITH_A_GIL, answers, cpu_script, output_of
+from cpu_tools import PROCESSES, WITH_A_GIL, answers, cpu_script, output_of
 from raw_server import RawServer, misbehaving
 
 from comparing.runs import most_in_flight, read_log
 
 PRIMES = [142702110479723, 299593572317531] * 2
 THREADS = min(20, ThreadPoolExecutor()._max_workers)
-PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-defined]
 
 
 def seconds(output: str) -> float:

@@ -14,8 +14,7 @@ class TestPromises(Flags2Promises):
 @needs_many_files
 def test_676_coroutines_find_194_flags(run_script: RunScript, fast_server: Server) -> None:
     args = ['-e', '-m', 676, '-s', fast_server.url]
-    run = run_script(
-        'flags2_asyncio.py', *args, PYTHONDEVMODE=''
-    )  # in which requests take too long
+    # Requests would take too long in Python's development mode
+    run = run_script('flags2_asyncio.py', *args, PYTHONDEVMODE='')
     assert '\n676 concurrent connections will be used.\n' in run.stdout
     assert counts(run.stdout) == {'downloaded': 194, 'found': 482}

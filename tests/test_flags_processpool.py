@@ -1,10 +1,8 @@
 """The script with a pool of processes, however these are started."""
 
-from concurrent.futures import ProcessPoolExecutor
-
 import pytest
 from conftest import RunScript, StartServer
-from cpu_tools import METHODS
+from cpu_tools import METHODS, PROCESSES
 from promises import FlagsPromises, one_line
 
 SCRIPT = 'flags_processpool.py'
@@ -14,7 +12,7 @@ class TestPromises(FlagsPromises):
     """What all scripts of the series promise."""
 
     script = SCRIPT
-    connections = ProcessPoolExecutor()._max_workers  # type: ignore[attr-defined]
+    connections = PROCESSES
 
 
 @pytest.mark.parametrize('method', METHODS)

@@ -6,16 +6,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, RunScript, StartScript, started, wait_until, without
+from conftest import PATIENCE, RunScript, StartScript, needs_dask, started, wait_until, without
 from cpu_tools import LINE, SMALL, answers, cpu_script, output_of
 
 from primes import PRIMALITY
 
-needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
 needs_interpreters = pytest.mark.skipif(sys.version_info < (3, 14), reason='Python is too old')
 needs_older_python = pytest.mark.skipif(sys.version_info >= (3, 14), reason='this one has them')
 

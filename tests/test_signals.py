@@ -10,7 +10,6 @@ import struct
 import subprocess
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from conftest import (
     command,
     flag_files,
     members,
+    needs_dask,
     needs_posix,
     press_ctrl_c,
     started,
@@ -40,7 +40,6 @@ from support.exits import orderly_exit
 JOBS = 'tests/jobs.py'
 
 pytestmark = needs_posix
-needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
 
 
 def first_line(job: subprocess.Popen[str]) -> str:

@@ -25,7 +25,9 @@ from conftest import (
     StartServer,
     accepts_connections,
     command,
+    connect,
     flag,
+    needs_full_disk,
     serving,
     started,
     wait_until,
@@ -87,12 +89,6 @@ def server_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[slow_server.SlowSer
 def path(cc: str) -> str:
     """Return the path of a flag below the base URL."""
     return f'/{cc}/{cc}.gif'
-
-
-def connect(url: str) -> socket.socket:
-    """Connect to a server as a client that has not said anything yet."""
-    parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
 
 
 def ask(cc: str) -> bytes:
@@ -603,7 +599,7 @@ def test_busy_port_is_told_in_one_line_and_no_log_is_emptied(
     assert len(fast_server.requests()) == 1
 
 
-@pytest.mark.skipif(not Path('/dev/full').exists(), reason='no /dev/full, a disk that is full')
+@needs_full_disk
 def test_full_disk_ends_the_log_but_not_the_serving(tmp_path: Path, client: httpx.Client) -> None:
     errors = tmp_path / 'err'
     args = command('slow_server.py', 0, '--max-delay', 0, '--log', '/dev/full')

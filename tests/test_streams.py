@@ -1,7 +1,6 @@
 """What scripts do when nobody reads their output, when it finds no room, or a stream is closed."""
 
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,8 @@ from conftest import (
     command,
     flag_files,
     members,
+    needs_dask,
+    needs_full_disk,
     needs_posix,
     press_ctrl_c,
     started,
@@ -27,9 +28,6 @@ from support.interrupts import SIGPIPE
 
 JOBS = 'tests/jobs.py'
 FULL, CLOSED = '2>/dev/full', '<&- >&- 2>&-'
-
-needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
-needs_full_disk = pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
 
 
 def leave(process: subprocess.Popen[str], lines: int = 1) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import Server, StartServer, needs_posix, wait_until
+from conftest import Server, StartServer, connect, needs_posix, wait_until
 
 import slow_server
 from comparing.page import PLACEHOLDER, html_page
@@ -81,12 +80,6 @@ def download(server: Server, codes: list[str], connections: int, agent: str = 't
 
     with ThreadPoolExecutor(connections) as executor:
         list(executor.map(ask, [codes[first::connections] for first in range(connections)]))
-
-
-def connected(server: Server) -> socket.socket:
-    """Return a connection on which a test sends requests of its own."""
-    address = urlsplit(server.url)
-    return socket.create_connection((address.hostname, address.port))
 
 
 def shown_runs(page: 'Page') -> list[dict[str, str]]:
@@ -219,7 +212,7 @@ def test_requests_are_shown_while_they_wait(page: 'Page', start_server: StartSer
 def test_client_that_hangs_up_breaks_off_a_request(page: 'Page', start_server: StartServer) -> None:
     server = start_server('--min-delay', 30, '--max-delay', 30)
     page.goto(site(server))
-    with connected(server) as client:
+    with connect(server.url) as client:
         client.sendall(b'GET /flags/br/br.gif HTTP/1.1\r\nHost: localhost\r\n\r\n')
         wait_for_charts(page, (1, 1))
     wait_until(lambda: tiles(page)['Broken off'] == '1')
@@ -234,7 +227,7 @@ def test_what_a_client_sends_stays_text_and_leads_to_no_other_host(
     server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
     page.goto(site(server))
     path, agent = '/<script>alert(1)</script>.gif', '<img src=x onerror=alert(1)>'
-    with connected(server) as client:
+    with connect(server.url) as client:
         for each in [path, *FOREIGN_PATHS]:
             client.sendall(f'GET {each} HTTP/1.1\r\nUser-Agent: {agent}\r\n\r\n'.encode())
             status = b'404' if each == path else b'200'
@@ -458,7 +451,7 @@ def test_clock_stops_when_the_server_does(
 ) -> None:
     server = start_server('--min-delay', 30, '--max-delay', 30)
     page.goto(site(server))
-    with connected(server) as client:
+    with connect(server.url) as client:
         client.sendall(b'GET /flags/br/br.gif HTTP/1.1\r\nHost: localhost\r\n\r\n')
         wait_for_charts(page, (1, 1))
         server.process.send_signal(signal.Signals[name])

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -30,12 +29,11 @@ from conftest import (
     wait_until,
     with_sitecustomize,
 )
-from cpu_tools import LARGE, SMALL, SMALL_ENDS, cpu_script, output_of
+from cpu_tools import LARGE, PROCESSES, SMALL, SMALL_ENDS, cpu_script, output_of
 from endings import FLAGS2, SOON, Ending, complaints, counts, ending_of
 from raw_server import misbehaving
 
 CONCURRENT = ['flags_processpool.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
-PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-defined]
 SIMULATION = ROOT / 'tests/windows'
 
 pytestmark = needs_posix
