@@ -59,9 +59,11 @@ def make_environment() -> None:
         os.environ['PYTHONPATH'] = str(ROOT / 'tests/dev_mode')
     if sys.platform == 'win32':
         os.environ['PYTHONIOENCODING'] = 'utf-8'  # into pipes, too
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        # as in a background job, whose children would leave Ctrl-C alone, too
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ('SIGINT', 'SIGTERM', 'SIGHUP'):
+        number = getattr(signal, name, None)  # Windows has two of them
+        if number and signal.getsignal(number) == signal.SIG_IGN:
+            # as in a background job or by nohup: what is started would ignore it, too
+            signal.signal(number, lambda *_: None)
 
 
 make_environment()
