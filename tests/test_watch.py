@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import slow_server
 from comparing.page import PLACEHOLDER, html_page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 TEMPLATE = slow_server.PAGE.read_text('utf-8')
 CODES = 'br cn de eg et fr id in ir jp mx ng'.split()
@@ -36,29 +36,39 @@ REQUEST = {'lane': 1, 'code': 'BR', 'start': 10.0, 'end': 11.5, 'delay': 1.4, 's
 
 
 @pytest.fixture(scope='module')
-def browser() -> Iterator['Browser']:
-    """Run a browser; skip the test where there is none, or no library that drives it."""
+def shared_page() -> Iterator['Page']:
+    """Run a browser; skip the test where there is none, or no library that drives it.
+
+    All tests use one page of it, as a new one costs more than most of what they do there.
+    """
     library = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path:
         pytest.skip('no Chromium is installed')
     with library.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS.split())
-        yield browser
+        yield browser.new_page(has_touch=True)
         browser.close()
 
 
 @pytest.fixture
-def page(browser: 'Browser') -> Iterator['Page']:
-    """Open an empty page, which must not complain nor ask any other host in the end."""
-    page = browser.new_page(has_touch=True)
+def page(shared_page: 'Page') -> Iterator['Page']:
+    """Return the page, empty; it must not complain nor ask any other host in the end."""
     complaints: list[str] = []
     hosts = set()
-    page.on('console', lambda message: complaints.append(message.text))
-    page.on('pageerror', lambda error: complaints.append(str(error)))
-    page.on('request', lambda request: hosts.add(urlsplit(request.url).hostname))
-    yield page
-    page.close()
+    listeners: dict[Any, Callable[[Any], None]] = {
+        'console': lambda message: complaints.append(message.text),
+        'pageerror': lambda error: complaints.append(str(error)),
+        'request': lambda request: hosts.add(urlsplit(request.url).hostname),
+    }
+    shared_page.set_viewport_size({'width': 1280, 'height': 720})
+    shared_page.emulate_media(color_scheme='light', reduced_motion='no-preference')
+    for event, listener in listeners.items():
+        shared_page.on(event, listener)
+    yield shared_page
+    shared_page.goto('about:blank')
+    for event, listener in listeners.items():
+        shared_page.remove_listener(event, listener)
     # a server was stopped, or a test looks at pixels
     expected = re.compile('ERR_CONNECTION_(REFUSED|RESET)|willReadFrequently')
     assert [text for text in complaints if not expected.search(text)] == []
