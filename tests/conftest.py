@@ -162,7 +162,9 @@ def with_sitecustomize(*lines: str) -> dict[str, str]:
 @contextmanager
 def started(args: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Start a process that leads a group of its own; kill the whole group in the end."""
-    options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE} | options
+    # readline sets COLUMNS, of which os.environ does not know
+    streams = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+    options = {'env': os.environ} | streams | options
     if sys.platform == 'win32':
         options['creationflags'] = subprocess.CREATE_NEW_CONSOLE  # of its own, for Ctrl-C
     with subprocess.Popen(args, start_new_session=True, encoding='utf-8', **options) as process:
@@ -195,8 +197,8 @@ def press_ctrl_c(process: subprocess.Popen[str]) -> None:
     subprocess.run([sys.executable, '-c', code, str(process.pid)], check=True)
 
 
-def shown_on_terminal(args: list[str], stream: str, columns: int, **options: Any) -> str:
-    """Return what a process shows if its stdout or stderr, but not both, is a terminal."""
+def shown_on_terminal(args: list[str], columns: int, *streams: str) -> str:
+    """Return what a process shows if its stdout or stderr, or both, are a terminal."""
     import pty  # which Windows does not have
     import termios
 
@@ -204,7 +206,7 @@ def shown_on_terminal(args: list[str], stream: str, columns: int, **options: Any
     termios.tcsetwinsize(terminal, (24, columns))
     silent = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
     output = b''
-    with started(args, **options | silent | {stream: terminal}):
+    with started(args, **silent | dict.fromkeys(streams, terminal)):
         os.close(terminal)
         with suppress(OSError):  # the other end is closed
             while chunk := os.read(controller, 4096):

@@ -244,7 +244,7 @@ class Flags2Promises:
         server = start_server('--min-delay', 0.1, '--max-delay', 0.4)
         total = 8 if self.workers == 1 else 60
         args = command(self.script, '-al', total, '-m', 30, '-s', server.url)
-        bar = shown_on_terminal(args, 'stderr', 80)
+        bar = shown_on_terminal(args, 80, 'stderr')
         done = [int(count) for count in re.findall(r' (\d+)/\d+ \[', bar)]
         assert done == sorted(done)
         assert (done[0], done[-1]) == (0, total)
