@@ -123,9 +123,9 @@ def test_calls_are_recorded_however_processes_are_started(method: str) -> None:
 
 
 def test_threads_that_compute_do_not_hold_up_the_report() -> None:
-    with cpu_script('compare.py', 'primes', 2, numbers=[3333333333333301]) as process:
+    with cpu_script('compare.py', 'primes', 2, numbers=[999999999999989]) as process:
         wait_until(lambda: scripts_of(process, '-x thread'))
-        time.sleep(0.5)
+        time.sleep(0.3)
         process.terminate()
         stdout, stderr = process.communicate(timeout=PATIENCE)
         wait_until(lambda: not members(process.pid))

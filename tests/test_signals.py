@@ -100,7 +100,6 @@ def test_signals_end_downloads(
         ('prime_pools.py -x thread', 'SIGINT', 'group'),
         ('prime_pools.py -x serial', 'SIGTERM', 'process'),
         pytest.param('prime_pools.py -x dask', 'SIGINT', 'group', marks=needs_dask),
-        pytest.param('prime_pools.py -x dask', 'SIGINT', 'process', marks=needs_dask),
     ],
 )
 def test_signal_ends_work_on_this_machine(words: str, name: str, to: str) -> None:

@@ -74,7 +74,6 @@ def test_reader_who_leaves_ends_the_second_series(
         'proc_pool.py',
         'procs.py',
         'demo_executor_map.py',
-        'prime_pools.py -x thread',
         pytest.param('prime_pools.py -x dask', marks=needs_dask),
     ],
 )
@@ -116,14 +115,7 @@ def errors_on_a_full_disk(args: list[str]) -> str:
 @needs_full_disk
 @pytest.mark.parametrize(
     'script',
-    [
-        'flags_threadpool.py',
-        'flags_processpool.py',
-        'flags_asyncio.py',
-        'flags2_asyncio.py',
-        'proc_pool.py',
-        'procs.py',
-    ],
+    ['flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py', 'procs.py'],
 )
 def test_output_without_room_is_told_in_one_line(script: str, fast_server: Server) -> None:
     server = ['-s', fast_server.url] if script.startswith('flags') else []
