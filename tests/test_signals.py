@@ -99,7 +99,7 @@ def test_signals_end_downloads(
         ('demo_executor_map.py', 'SIGINT', 'group'),
         ('prime_pools.py -x thread', 'SIGINT', 'group'),
         ('prime_pools.py -x serial', 'SIGTERM', 'process'),
-        pytest.param('prime_pools.py -x dask', 'SIGINT', 'group', marks=needs_dask),
+        pytest.param('prime_pools.py 1 -x dask', 'SIGINT', 'group', marks=needs_dask),
     ],
 )
 def test_signal_ends_work_on_this_machine(words: str, name: str, to: str) -> None:

@@ -74,7 +74,7 @@ def test_reader_who_leaves_ends_the_second_series(
         'proc_pool.py',
         'procs.py',
         'demo_executor_map.py',
-        pytest.param('prime_pools.py -x dask', marks=needs_dask),
+        pytest.param('prime_pools.py 1 -x dask', marks=needs_dask),
     ],
 )
 def test_reader_who_leaves_ends_work_on_this_machine(words: str) -> None:
