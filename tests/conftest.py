@@ -109,7 +109,7 @@ class Server(NamedTuple):
 
 StartServer = Callable[..., Server]
 
-COPIED_FOLDERS = [f'{name}/**/*' for name in ('comparing', 'flags', 'pools', 'support')]
+CODE = ['*.py', '*.html', '*.txt', '__pycache__/*', 'comparing/**/*', 'pools/**/*', 'support/**/*']
 
 
 def command(script: str, *args: object, folder: Path = ROOT, method: str = '') -> list[str]:
@@ -118,10 +118,13 @@ def command(script: str, *args: object, folder: Path = ROOT, method: str = '') -
     return [sys.executable, *map(str, [*starter, folder / script, *args])]
 
 
-def project_copy() -> Path:
-    """Return a folder with a copy of the project, which may be altered."""
+def project_copy(with_flags: bool = False) -> Path:
+    """Return a folder with a copy of the project, which may be altered.
+
+    Only a server that is started from there needs the flags, which are most of the files.
+    """
     copy = Path(tempfile.mkdtemp(dir=Path.cwd()))
-    for pattern in ['*.py', '*.html', '*.txt', '__pycache__/*', *COPIED_FOLDERS]:
+    for pattern in [*CODE, 'flags/**/*'] if with_flags else CODE:
         for path in ROOT.glob(pattern):
             if path.is_file():
                 target = copy / path.relative_to(ROOT)
@@ -139,6 +142,12 @@ def altered_copy(file: str, old: str, new: str, copy: Path | None = None) -> Pat
     assert found
     (copy / file).write_text(before + new + after, 'utf-8')
     return copy
+
+
+def copy_with_port(label_port: object, free_port: int) -> Path:
+    """Return a folder with a copy of the project in which a label has another port."""
+    copy = project_copy(with_flags=True)
+    return altered_copy('support/servers.py', str(label_port), str(free_port), copy)
 
 
 def with_module(name: str, *lines: str) -> dict[str, str]:

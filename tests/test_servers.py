@@ -17,7 +17,7 @@ from conftest import (
     PATIENCE,
     Server,
     StartScript,
-    altered_copy,
+    copy_with_port,
     flag,
     flag_files,
     flag_url,
@@ -38,8 +38,8 @@ def start_on_free_port(start_script: StartScript, free_port: int) -> StartOnFree
     """Run a script of the flags series with a label whose port is certainly free."""
 
     def start(script: str, label: str) -> subprocess.Popen[str]:
-        port = str(urlsplit(servers.SERVERS[label.upper()]).port)
-        folder = altered_copy('support/servers.py', port, str(free_port))
+        port = urlsplit(servers.SERVERS[label.upper()]).port
+        folder = copy_with_port(port, free_port)
         return start_script(script, '-s', label, folder=folder)
 
     return start
@@ -214,7 +214,7 @@ def test_private_server_may_say_other_things_before_its_greeting(
 def test_private_server_that_does_not_start_tells_why(
     start_script: StartScript, free_port: int
 ) -> None:
-    folder = altered_copy('support/servers.py', '8000', str(free_port))
+    folder = copy_with_port(8000, free_port)
     (folder / 'slow_server.py').write_text("raise OSError('no luck \\x1b')", 'utf-8')
     script = start_script('flags.py', '-s', 'LOCAL', folder=folder)
     _, stderr = script.communicate(timeout=PATIENCE)

@@ -11,6 +11,7 @@ from conftest import (
     StartServer,
     altered_copy,
     command,
+    copy_with_port,
     flag_files,
     members,
     needs_dask,
@@ -144,7 +145,7 @@ def test_streams_that_take_nothing_do_not_keep_flags_from_being_saved(
     script: str, streams: str, free_port: int
 ) -> None:
     """Have it start a server, which must not mistake a connection for a stream."""
-    folder = altered_copy('support/servers.py', '8000', str(free_port))
+    folder = copy_with_port(8000, free_port)
     args = command(script, '-s', 'LOCAL', folder=folder)
     with started(['sh', '-c', f'exec "$@" {streams}', 'sh', *args]) as process:
         _, stderr = process.communicate(timeout=PATIENCE)

@@ -20,10 +20,12 @@ from conftest import (
     StartServer,
     altered_copy,
     command,
+    copy_with_port,
     flag_files,
     flag_url,
     needs_posix,
     press_ctrl_c,
+    project_copy,
     running_here,
     started,
     wait_until,
@@ -88,7 +90,7 @@ def ending_without_reader(process: subprocess.Popen[str]) -> Ending:
 def test_flags_are_downloaded_from_a_server_of_their_own(
     script: str, start_script: StartScript, free_port: int
 ) -> None:
-    folder = altered_copy('support/servers.py', '8000', str(free_port))
+    folder = copy_with_port(8000, free_port)
     process = start_script(script, '-s', 'LOCAL', folder=folder)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, stderr
@@ -99,7 +101,8 @@ def test_flags_are_downloaded_from_a_server_of_their_own(
 
 @pytest.mark.parametrize('args', [['flags2', 'br', '--delay', 0, 0.1], ['primes', 2]], ids=str)
 def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -> None:
-    folder = altered_copy('primes.py', '= list(PRIMALITY)', '= [2, 4444444444444444]')
+    copy = project_copy(with_flags=True)
+    folder = altered_copy('primes.py', '= list(PRIMALITY)', '= [2, 4444444444444444]', copy)
     options = ['-n', 1, '--timeline', '--html', 'c.html', '--trace', 'c.trace', '--json', 'c.json']
     with started(command('compare.py', *args, *options, folder=folder)) as process:
         stdout, stderr = process.communicate(timeout=PATIENCE)
@@ -159,7 +162,7 @@ if __name__ != '__main__':
 
 
 def test_private_server_does_not_see_ctrl_c(start_script: StartScript, free_port: int) -> None:
-    folder = altered_copy('support/servers.py', '8001', str(free_port))
+    folder = copy_with_port(8001, free_port)
     process = start_script('flags.py', '-s', 'DELAY', folder=folder)
     assert process.stderr
     process.stderr.readline()  # that nothing listens
