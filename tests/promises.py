@@ -201,9 +201,10 @@ class Flags2Promises:
         self, run_script: RunScript, start_server: StartServer
     ) -> None:
         server = start_server('--min-delay', 0.1, '--max-delay', 0.2)
-        run_script(self.script, '-s', server.url, '-al', 16, '-m', 4)
+        run = run_script(self.script, '-s', server.url, '-al', 16, '-m', 4)
         ports = {request['client_port'] for request in server.first_requests(16)}
         assert most_in_flight(read_log(server.log, 0)) == len(ports) == self.workers
+        assert re.search(rf'^{self.workers} concurrent connections? will be used', run.stdout, re.M)
 
     def test_each_kind_of_failure_is_told_with_its_code(self, run_script: RunScript) -> None:
         """Downloads after an error are not errors, also where one worker sees several."""

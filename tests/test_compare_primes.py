@@ -52,6 +52,7 @@ def test_lanes_are_workers_and_bars_are_numbers(work: tuple[str, Path]) -> None:
             lane for lane in run['lanes'] if lane != 'result waits'
         }
         assert run['work'] is True
+        assert min(call['start'] for call in calls) == 0
         assert run['elapsed'] >= max(call['end'] - call['start'] for call in calls) - 0.005
         kind = 'thread' if label in ('serial', 'thread') else 'process'
         assert run['lanes'][0] == f'{kind} 1'

@@ -1,5 +1,6 @@
 """Layouts of tables and bars, as facts and as invariants."""
 
+import io
 import os
 import re
 
@@ -21,7 +22,7 @@ from comparing.report import (
     rows,
     table,
 )
-from comparing.runs import Request, Run, RunError, limit, most_in_flight, run_of
+from comparing.runs import Request, Run, RunError, content, limit, most_in_flight, run_of
 from comparing.timelines import MAX_ROWS, binned, shaded, timeline, timelines
 
 seconds = st.floats(0, 100)
@@ -157,6 +158,11 @@ def test_entry_that_has_failed_takes_no_part() -> None:
 def test_busy_machine_is_told() -> None:
     assert busy_note(2.0, 2) == ''
     assert busy_note(2.6, 2).startswith('The machine was busy before this began (load 2.6, 2 CPUs)')
+
+
+def test_bars_are_no_part_of_what_a_script_tells() -> None:
+    told = b'  0%|    | 0/2\r 50%|##  | 1/2 [00:01<00:01]\r\nflags2_asyncio.py: BR: timed out\r\n'
+    assert content(io.BytesIO(told)) == 'flags2_asyncio.py: BR: timed out\n'
 
 
 def reported(*lines: str) -> str:
