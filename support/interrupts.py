@@ -25,6 +25,7 @@ SIGNALS = {s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP'
 SIGPIPE = 13  # also where there is no such signal
 GRACE = 0.8  # seconds from a signal to the last words
 PERIOD = 0.05  # seconds from one attempt to break things off to the next
+TICK = 0.5  # seconds after which a signal is noticed that did not wake the main thread
 
 stop_signal = 0  # the number of the signal that has come
 _waiting: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
@@ -89,11 +90,31 @@ def handling_signals(grace: float = GRACE) -> Iterator[None]:
     windows.notice_signals(stop)
     windows.notice_broken_pipe(lambda: stop(SIGPIPE))
     try:
-        yield
+        with _ticking():
+            yield
     finally:
         is_over.set()
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if stop_signal else handler)
+
+
+@contextmanager
+def _ticking() -> Iterator[None]:
+    """Context manager: wake the main thread regularly, so that it notices every signal.
+
+    One that comes just before it begins to wait for a lock does not break off the wait, nor
+    does one that the system gives to another thread.
+    """
+    if sys.platform == 'win32':
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

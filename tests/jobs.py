@@ -6,6 +6,7 @@ For example: python3 tests/jobs.py print_lines 3 flush
 import math
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -40,6 +41,15 @@ def speak_slowly() -> None:
     interrupts.set_last_words(last_words)
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(time.sleep, 120)
+        print('ready', flush=True)
+        future.result()
+
+
+def wait_while_others_get_signals() -> None:
+    """Wait for a lock in the main thread, and have the system give signals to another one."""
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(time.sleep, 120)
+        signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
         print('ready', flush=True)
         future.result()
 

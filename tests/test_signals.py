@@ -278,6 +278,15 @@ def test_main_thread_that_computes_gets_a_keyboard_interrupt(start_script: Start
     check(ending, 'jobs.py', 'SIGTERM')
 
 
+def test_signal_that_does_not_wake_the_main_thread_ends_its_wait_too(
+    start_script: StartScript,
+) -> None:
+    job = start_script(JOBS, 'wait_while_others_get_signals')
+    first_line(job)
+    send(job, 'SIGINT')
+    check(ending_of(job), 'jobs.py')
+
+
 def test_last_words_may_take_a_while_on_a_busy_machine(start_script: StartScript) -> None:
     job = start_script(JOBS, 'speak_slowly')
     first_line(job)
