@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from conftest import PATIENCE, altered_copy, command, members, started, wait_until
 
@@ -24,12 +25,17 @@ PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-def
 METHODS = multiprocessing.get_all_start_methods()
 
 
+def copy_with_numbers(numbers: Sequence[float], copy: Path | None = None) -> Path:
+    """Return a folder with a copy of the project in which other numbers are checked."""
+    return altered_copy('primes.py', '= list(PRIMALITY)', f'= {numbers}', copy)
+
+
 @contextmanager
 def cpu_script(
     script: str, *args: object, numbers: Sequence[float], method: str = ''
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a script on other numbers for as long as the block takes."""
-    folder = altered_copy('primes.py', '= list(PRIMALITY)', f'= {numbers}')
+    folder = copy_with_numbers(numbers)
     with started(command(script, *args, folder=folder, method=method)) as process:
         yield process
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, altered_copy, project_copy
+from cpu_tools import copy_with_numbers
 
 PAGES = {
     path.name: path.read_text('utf-8')
@@ -95,7 +96,7 @@ def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) 
     for port in (8000, 8001, 8002):
         altered_copy('support/servers.py', f'localhost:{port}', f'localhost:{free_port}', folder)
     if 'proc' in command:
-        altered_copy('primes.py', '= list(PRIMALITY)', f'= {QUICK}', folder)
+        copy_with_numbers(QUICK, folder)
         shown = without_slow_numbers(shown)
     run = subprocess.run(
         ['bash', '-c', command],

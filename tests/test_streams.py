@@ -9,7 +9,6 @@ from conftest import (
     Server,
     StartScript,
     StartServer,
-    altered_copy,
     command,
     copy_with_port,
     flag_files,
@@ -21,7 +20,7 @@ from conftest import (
     started,
     wait_until,
 )
-from cpu_tools import SMALL, SMALL_ENDS, cpu_script
+from cpu_tools import SMALL, SMALL_ENDS, copy_with_numbers, cpu_script
 from endings import FLAGS2, ending_of
 from raw_server import misbehaving
 
@@ -157,8 +156,7 @@ def test_streams_that_take_nothing_do_not_keep_flags_from_being_saved(
 @needs_full_disk
 @pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
 def test_closed_streams_do_not_matter_to_processes(script: str) -> None:
-    folder = altered_copy('primes.py', '= list(PRIMALITY)', f'= {SMALL}')
-    args = command(script, 2, folder=folder)
+    args = command(script, 2, folder=copy_with_numbers(SMALL))
     with started(['sh', '-c', f'exec "$@" {CLOSED}', 'sh', *args]) as process:
         assert process.communicate(timeout=PATIENCE)[1] == ''
     assert process.returncode == 0

@@ -31,7 +31,7 @@ from conftest import (
     wait_until,
     with_sitecustomize,
 )
-from cpu_tools import LARGE, PROCESSES, SMALL_ENDS, cpu_script
+from cpu_tools import LARGE, PROCESSES, SMALL_ENDS, copy_with_numbers, cpu_script
 from endings import FLAGS2, SOON, Ending, complaints, counts, ending_of
 from raw_server import misbehaving
 
@@ -101,8 +101,7 @@ def test_flags_are_downloaded_from_a_server_of_their_own(
 
 @pytest.mark.parametrize('args', [['flags2', 'br', '--delay', 0, 0.1], ['primes', 2]], ids=str)
 def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -> None:
-    copy = project_copy(with_flags=True)
-    folder = altered_copy('primes.py', '= list(PRIMALITY)', '= [2, 4444444444444444]', copy)
+    folder = copy_with_numbers([2, 4444444444444444], project_copy(with_flags=True))
     options = ['-n', 1, '--timeline', '--html', 'c.html', '--trace', 'c.trace', '--json', 'c.json']
     with started(command('compare.py', *args, *options, folder=folder)) as process:
         stdout, stderr = process.communicate(timeout=PATIENCE)
