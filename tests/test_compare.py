@@ -277,6 +277,7 @@ def test_interrupted_comparison_leaves_files_as_they_were(start_script: StartScr
 def test_terminal_gets_live_progress_that_names_the_run_and_narrow_lines_in_colour() -> None:
     shown = shown_on_terminal(command('compare.py', *SHORTER), 60, 'stdout', 'stderr')
     assert re.search(r'flags2_asyncio\.py -m 1, run 1 of 1:  50%.* 1/2', shown)
+    assert ' 0/2' in shown
     assert 'it/s' not in shown
     assert '\x1b[34m█' in shown
     plain = re.sub(r'[^\n]*\r(?!\n)|\x1b\[\d+m', '', shown).split('\r\n')
