@@ -1,5 +1,6 @@
 """How scripts end: with a status that says why, and one line instead of a traceback."""
 
+import atexit
 import io
 import os
 import sys
@@ -31,8 +32,20 @@ def orderly_exit(grace: float = interrupts.GRACE) -> Iterator[None]:
                 raise
             if interrupts.stop_signal != interrupts.SIGPIPE:
                 complain('interrupted')
-    if interrupts.stop_signal:
-        sys.exit(128 + interrupts.stop_signal)
+    if status := interrupts.stop_signal and 128 + interrupts.stop_signal:
+        atexit.register(end_process, status)
+        sys.exit(status)
+
+
+def end_process(status: int) -> None:
+    """Do what is registered for the exit, then end before Python freezes all other threads.
+
+    A pool of processes takes a lock when it is deleted, which a frozen thread may hold.
+    """
+    atexit.unregister(end_process)
+    atexit._run_exitfuncs()
+    discard_unwritable_output()
+    os._exit(status)
 
 
 def explain(exc: BaseException) -> None:

@@ -3,12 +3,15 @@
 For example: python3 tests/jobs.py print_lines 3 flush
 """
 
+import atexit
 import math
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from support import files, interrupts
 from support.console import complain
 from support.exits import orderly_exit
 from support.workers import Process, quiet_processes
+
+left: list[object] = []  # until the module is deleted
 
 
 def compute() -> None:
@@ -52,6 +57,25 @@ def wait_while_others_get_signals() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
         print('ready', flush=True)
         future.result()
+
+
+def at_the_end(call: Callable[[], object]) -> Iterator[None]:
+    """Call something when this generator is deleted."""
+    try:
+        yield
+    finally:
+        call()
+
+
+def leave_a_lock_taken() -> None:
+    """Leave a lock taken, and an object that takes it when it is deleted, after all else."""
+    lock = threading.Lock()
+    lock.acquire()
+    left.append(generator := at_the_end(lock.acquire))
+    next(generator)
+    atexit.register(print, 'done', flush=True)
+    print('ready', flush=True)
+    time.sleep(120)
 
 
 def sleep_in_processes(method: str) -> None:

@@ -287,6 +287,15 @@ def test_signal_that_does_not_wake_the_main_thread_ends_its_wait_too(
     check(ending_of(job), 'jobs.py')
 
 
+def test_lock_that_a_thread_holds_does_not_delay_the_end(start_script: StartScript) -> None:
+    job = start_script(JOBS, 'leave_a_lock_taken')
+    first_line(job)
+    send(job, 'SIGINT')
+    ending = ending_of(job)
+    check(ending, 'jobs.py')
+    assert ending.stdout == 'done\n'  # what is registered for the exit is done
+
+
 def test_last_words_may_take_a_while_on_a_busy_machine(start_script: StartScript) -> None:
     job = start_script(JOBS, 'speak_slowly')
     first_line(job)
