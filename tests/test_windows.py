@@ -167,6 +167,7 @@ def test_private_server_does_not_see_ctrl_c(start_script: StartScript, free_port
     process.stderr.readline()  # that nothing listens
     (server,) = [pid for pid, words in running_here().items() if '--until-eof' in words]
     assert os.getpgid(server) != os.getpgid(process.pid)
+    wait_until_idle(process)  # an interrupted write of the simulation would be done twice
     press_ctrl_c(process)
     ending = ending_of(process)
     assert (ending.status, ending.stderr) == (130, 'flags.py: interrupted\n')
