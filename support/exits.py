@@ -23,8 +23,11 @@ def orderly_exit(grace: float = interrupts.GRACE) -> Iterator[None]:
     interrupts.set_last_words(lambda: complain('interrupted'))
     with interrupts.handling_signals(grace):
         try:
-            yield
-            print(end='', flush=True)
+            try:
+                yield
+                print(end='', flush=True)
+            finally:
+                interrupts.on_stop(explain, bool)  # no signal raises an exception from here on
         except BaseException as exc:
             discard_unwritable_output()
             if not interrupts.stop_signal:

@@ -94,8 +94,19 @@ def handling_signals(grace: float = GRACE) -> Iterator[None]:
             yield
     finally:
         is_over.set()
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if stop_signal else handler)
+        _give_back(before)
+
+
+def _give_back(handlers: dict[signal.Signals, Any]) -> None:
+    """Have signals handled as before, but ignored after a first one.
+
+    When a script ends, and not just a call in a session, Python's own handler of Ctrl-C goes,
+    too: it would print a traceback.
+    """
+    for number, handler in handlers.items():
+        if handler == signal.default_int_handler and not hasattr(sys, 'ps1'):
+            handler = signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if stop_signal else handler)
 
 
 @contextmanager

@@ -78,6 +78,32 @@ def leave_a_lock_taken() -> None:
     time.sleep(120)
 
 
+def take_a_while_to_exit() -> None:
+    """Leave a thread that Python waits for before it exits."""
+
+    def sleep() -> None:
+        threading.main_thread().join()
+        print('ready', flush=True)
+        time.sleep(120)
+
+    threading.Thread(target=sleep).start()
+
+
+class SlowError(OSError):
+    """An error of the system that takes a while to tell."""
+
+    def __str__(self) -> str:
+        """Be interrupted, if possible."""
+        print('ready', flush=True)
+        time.sleep(0.3)
+        return 'no such luck'
+
+
+def fail_slowly() -> None:
+    """Fail, in a way that takes a while to tell."""
+    raise SlowError
+
+
 def sleep_in_processes(method: str) -> None:
     """Start a pool of processes in a given way, and have them sleep."""
     multiprocessing.set_start_method(method)

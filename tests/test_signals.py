@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -338,8 +339,27 @@ def test_process_can_be_ended_as_soon_as_it_has_started(run_script: RunScript) -
     assert (run.returncode, run.stderr) == (0, '')
 
 
-def test_signals_are_as_before_once_the_work_is_done() -> None:
+def test_signals_are_as_before_in_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'ps1', 'session: ', raising=False)
     before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
     with orderly_exit():
         assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
     assert {number: signal.getsignal(number) for number in interrupts.SIGNALS} == before
+
+
+def test_ctrl_c_after_all_work_is_done_leaves_no_traceback(start_script: StartScript) -> None:
+    job = start_script(JOBS, 'take_a_while_to_exit')
+    first_line(job)
+    send(job, 'SIGINT')
+    ending = ending_of(job)
+    assert (ending.status, ending.stderr) == (-signal.SIGINT, '')
+    assert ending.seconds < SOON
+
+
+def test_ctrl_c_while_an_error_is_told_leaves_no_traceback(start_script: StartScript) -> None:
+    job = start_script(JOBS, 'fail_slowly')
+    first_line(job)
+    send(job, 'SIGINT')
+    ending = ending_of(job)
+    assert ending.stderr == 'jobs.py: no such luck\n'
+    assert ending.status in (1, 130)
