@@ -35,7 +35,8 @@ def orderly_exit(grace: float = interrupts.GRACE) -> Iterator[None]:
                 raise
             if interrupts.stop_signal != interrupts.SIGPIPE:
                 complain('interrupted')
-    if status := interrupts.stop_signal and 128 + interrupts.stop_signal:
+    if interrupts.stop_signal:
+        status = 128 + interrupts.stop_signal
         atexit.register(end_process, status)
         sys.exit(status)
 
