@@ -205,7 +205,7 @@ def test_it_is_soon_known_that_nothing_listens(free_port: int) -> None:
     assert evaluated(f'servers.is_listening("http://localhost:{free_port}")') == 'False'
     alone = time.monotonic()
     assert evaluated('0') == '0'
-    assert alone - start - (time.monotonic() - alone) < 1
+    assert alone - start - (time.monotonic() - alone) < 1.8  # Windows itself tries for two seconds
 
 
 def test_two_servers_do_not_share_a_port(start_server: StartServer, run_script: RunScript) -> None:
