@@ -49,6 +49,13 @@ def first_line(job: subprocess.Popen[str]) -> str:
     return job.stdout.readline().rstrip()
 
 
+def interrupted(job: subprocess.Popen[str], name: str = 'SIGINT') -> Ending:
+    """Send a signal to a job as soon as it is ready; return how it ends."""
+    first_line(job)
+    send(job, name)
+    return ending_of(job)
+
+
 def check(ending: Ending, script: str, name: str = 'SIGINT') -> None:
     """Check that a script has ended soon after a signal, with a report or one line."""
     assert ending.status == status_of(name)
@@ -271,10 +278,7 @@ def test_signal_that_is_ignored_stays_ignored(
 
 
 def test_main_thread_that_computes_gets_a_keyboard_interrupt(start_script: StartScript) -> None:
-    job = start_script(JOBS, 'compute')
-    first_line(job)
-    send(job, 'SIGTERM')
-    ending = ending_of(job)
+    ending = interrupted(start_script(JOBS, 'compute'), 'SIGTERM')
     assert ending.stdout == 'KeyboardInterrupt\n'
     check(ending, 'jobs.py', 'SIGTERM')
 
@@ -282,26 +286,17 @@ def test_main_thread_that_computes_gets_a_keyboard_interrupt(start_script: Start
 def test_signal_that_does_not_wake_the_main_thread_ends_its_wait_too(
     start_script: StartScript,
 ) -> None:
-    job = start_script(JOBS, 'wait_while_others_get_signals')
-    first_line(job)
-    send(job, 'SIGINT')
-    check(ending_of(job), 'jobs.py')
+    check(interrupted(start_script(JOBS, 'wait_while_others_get_signals')), 'jobs.py')
 
 
-def test_lock_that_a_thread_holds_does_not_delay_the_end(start_script: StartScript) -> None:
-    job = start_script(JOBS, 'leave_a_lock_taken')
-    first_line(job)
-    send(job, 'SIGINT')
-    ending = ending_of(job)
+def test_lock_that_nobody_releases_does_not_delay_the_end(start_script: StartScript) -> None:
+    ending = interrupted(start_script(JOBS, 'leave_a_lock_taken'))
     check(ending, 'jobs.py')
     assert ending.stdout == 'done\n'  # what is registered for the exit is done
 
 
 def test_last_words_may_take_a_while_on_a_busy_machine(start_script: StartScript) -> None:
-    job = start_script(JOBS, 'speak_slowly')
-    first_line(job)
-    send(job, 'SIGINT')
-    ending = ending_of(job)
+    ending = interrupted(start_script(JOBS, 'speak_slowly'))
     assert (ending.status, ending.stderr) == (130, 'jobs.py: goodbye\n')
 
 
@@ -348,18 +343,12 @@ def test_signals_are_as_before_in_a_session(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_ctrl_c_after_all_work_is_done_leaves_no_traceback(start_script: StartScript) -> None:
-    job = start_script(JOBS, 'take_a_while_to_exit')
-    first_line(job)
-    send(job, 'SIGINT')
-    ending = ending_of(job)
+    ending = interrupted(start_script(JOBS, 'take_a_while_to_exit'))
     assert (ending.status, ending.stderr) == (-signal.SIGINT, '')
     assert ending.seconds < SOON
 
 
 def test_ctrl_c_while_an_error_is_told_leaves_no_traceback(start_script: StartScript) -> None:
-    job = start_script(JOBS, 'fail_slowly')
-    first_line(job)
-    send(job, 'SIGINT')
-    ending = ending_of(job)
+    ending = interrupted(start_script(JOBS, 'fail_slowly'))
     assert ending.stderr == 'jobs.py: no such luck\n'
     assert ending.status in (1, 130)
