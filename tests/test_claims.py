@@ -32,7 +32,7 @@ from raw_server import RawServer, misbehaving
 
 from comparing.runs import most_in_flight, read_log
 
-PRIMES = [142702110479723, 299593572317531] * 2
+PRIMES = [142702110479723, 299593572317531]
 THREADS = min(20, ThreadPoolExecutor()._max_workers)
 
 
