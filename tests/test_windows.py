@@ -234,7 +234,7 @@ def test_tests_are_collected_without_what_windows_lacks(monkeypatch: pytest.Monk
     """Have pytest itself, and what tests import, loaded before the simulation begins."""
     monkeypatch.delenv('PYTHONPATH')
     code = """if True:
-        import hypothesis, httpx, matplotlib, pkgutil, psutil, pytest, sys, trustme, _pytest
+        import hypothesis, httpx, pkgutil, psutil, pytest, sys, trustme, _pytest
         for module in pkgutil.walk_packages(_pytest.__path__, '_pytest.'):
             __import__(module.name)
         sys.modules.pop('sitecustomize', None)
