@@ -17,16 +17,17 @@ from conftest import (
     project_copy,
     wait_until,
 )
-from endings import FLAGS, FLAGS2, SOON, complaints, counts, ending_of
+from endings import FLAGS2, SOON, complaints, counts, ending_of
 from raw_server import FLAG, answer, by_code, left, raw_server
 
-IN_THE_BOOK = {  # by what our scripts have instead
-    'from support import clients': 'import httpx\nfrom support import clients',
-    'clients.get(': 'httpx.get(',
-    'clients.AsyncClient': 'httpx.AsyncClient',
-    'mp_context=quiet_processes()': '',
-    'show_after_bar(cc, error_msg)': 'pass',
-}
+IN_THE_BOOK = [  # script, what it has, and what the book has instead
+    ('flags.py', 'from support import clients', 'import httpx\nfrom support import clients'),
+    ('flags.py', 'clients.get(', 'httpx.get('),
+    ('flags_processpool.py', 'mp_context=quiet_processes()', ''),
+    ('flags2_sequential.py', 'clients.get(', 'httpx.get('),
+    ('flags2_asyncio.py', 'clients.AsyncClient()', 'httpx.AsyncClient()'),
+    *[(script, 'show_after_bar(cc, error_msg)', 'pass') for script in FLAGS2],
+]
 FIRST_SERIES = ['flags_threadpool.py', 'flags_threadpool_futures.py', 'flags_processpool.py']
 
 
@@ -34,11 +35,8 @@ FIRST_SERIES = ['flags_threadpool.py', 'flags_threadpool_futures.py', 'flags_pro
 def typed() -> Path:
     """Return a copy of the project whose scripts use httpx, and processes, as the book does."""
     copy = project_copy()
-    for script in [*FLAGS, *FLAGS2]:
-        text = (copy / script).read_text('utf-8')
-        for ours, theirs in IN_THE_BOOK.items():
-            text = text.replace(ours, theirs)
-        (copy / script).write_text(text, 'utf-8')
+    for script, ours, theirs in IN_THE_BOOK:
+        altered_copy(script, ours, theirs, copy)
     return copy
 
 
@@ -55,10 +53,13 @@ def test_listing_downloads_from_the_server_that_the_user_names(
     assert [agent for agent in agents if not agent.startswith('python-httpx')] == []
 
 
-def test_listing_may_import_the_base_url(fast_server: Server, run_script: RunScript) -> None:
-    folder = altered_copy('flags_threadpool.py', 'import get_flag', 'import BASE_URL, get_flag')
-    altered_copy('flags_threadpool.py', "f'{cc} '", "f'{BASE_URL} '", folder)
-    run = run_script('flags_threadpool.py', '-s', fast_server.url, folder=folder)
+@pytest.mark.parametrize('script', ['flags_threadpool.py', 'flags_processpool.py'])
+def test_listing_may_import_the_base_url(
+    script: str, typed: Path, fast_server: Server, run_script: RunScript
+) -> None:
+    altered_copy(script, 'import get_flag', 'import BASE_URL, get_flag', typed)
+    altered_copy(script, "f'{cc} '", "f'{BASE_URL} '", typed)
+    run = run_script(script, '-s', fast_server.url, folder=typed)
     assert run.stdout.split().count(fast_server.url) == 20
 
 
@@ -104,6 +105,7 @@ def test_ctrl_c_ends_a_listing_at_once(script: str, typed: Path, start_script: S
 
 
 NEVER_AWAITED = """
+import os, signal
 async def nothing():
     pass
 async def supervisor(*args):
@@ -119,8 +121,7 @@ def test_coroutines_that_ctrl_c_leaves_undone_are_no_news(
     fast_server: Server, run_script: RunScript
 ) -> None:
     old = "\n\nif __name__ == '__main__':"
-    new = f'import os, signal\n{NEVER_AWAITED}{old}'
-    folder = altered_copy('flags2_asyncio.py', old, new)
+    folder = altered_copy('flags2_asyncio.py', old, NEVER_AWAITED + old)
     run = run_script('flags2_asyncio.py', '-s', fast_server.url, folder=folder)
     assert (run.returncode, run.stderr) == (130, '')
     assert counts(run.stdout)['cancelled'] == 20
