@@ -7,10 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import members
 
 PNG = b'\x89PNG\r\n\x1a\n'
 CAN_PLOT = find_spec('matplotlib') is not None  # it takes a while to follow a new Python
+needs_matplotlib = pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
 PLOT = ['--plot', 'c.png'] if CAN_PLOT else []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from comparisons import CAN_PLOT, PLOT, PNG, page_runs, rows, scripts_of
+from comparisons import CAN_PLOT, PLOT, PNG, needs_matplotlib, page_runs, rows, scripts_of
 from conftest import (
     PATIENCE,
     RunScript,
@@ -120,7 +120,7 @@ def test_markdown_is_the_same_table(files: tuple[str, Path]) -> None:
     assert {row[0]: row[1:] for row in [cells[0], *cells[2:]]} == rows(files[0])
 
 
-@pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
+@needs_matplotlib
 def test_plot_is_a_picture_1000_pixels_wide(files: tuple[str, Path]) -> None:
     picture = (files[1] / 'c.png').read_bytes()
     assert picture.startswith(PNG)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comparisons import CAN_PLOT, PLOT, page_runs, rows, scripts_of
+from comparisons import PLOT, needs_matplotlib, page_runs, rows, scripts_of
 from conftest import PATIENCE, members, wait_until
 from cpu_tools import METHODS, WITH_A_GIL, cpu_script, output_of
 
@@ -103,7 +103,7 @@ def test_trace_is_in_the_format_of_chrome(work: tuple[str, Path]) -> None:
     )
 
 
-@pytest.mark.skipif(not CAN_PLOT, reason='matplotlib is missing')
+@needs_matplotlib
 def test_plot_of_work_has_room_for_its_lanes(work: tuple[str, Path]) -> None:
     picture = (work[1] / 'c.png').read_bytes()
     assert int.from_bytes(picture[16:20], 'big') == 1000

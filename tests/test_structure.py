@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from comparisons import needs_matplotlib
+from conftest import ROOT, needs_dask
 
 # What a reader finds in the script itself: the names and signatures of the book
 COUNTER = 'collections.Counter[flags2_common.DownloadStatus]'
@@ -64,18 +65,17 @@ def test_scripts_have_the_concurrency_of_the_book(script: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ('helpers', 'above'), [('support', 'comparing'), ('comparing', ''), ('pools', '')]
+    ('helpers', 'above'),
+    [
+        ('support', 'comparing'),
+        pytest.param('comparing', '', marks=needs_matplotlib),
+        pytest.param('pools', '', marks=needs_dask),
+    ],
 )
 def test_helpers_import_no_script(helpers: str, above: str) -> None:
-    """Those that need a library that is not installed cannot tell."""
     files = {path.stem for path in ROOT.glob(f'{helpers}/[a-z]*.py')} - {'recorded'}  # a program
-    code = f"""if True:
-        import contextlib, importlib, sys
-        for name in {files}:
-            with contextlib.suppress(ModuleNotFoundError):
-                importlib.import_module('{helpers}.' + name)
-        print(*sys.modules)
-    """
+    names = ', '.join(f'{helpers}.{name}' for name in files)
+    code = f'import sys, {names}; print(*sys.modules)'
     run = subprocess.run(
         [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True
     )
