@@ -25,8 +25,7 @@ import flags2_common
 import slow_server
 from comparing.entries import Entry
 from comparing.files import facts, writable_file, write_file
-from comparing.page import html_page
-from comparing.page_data import page_data
+from comparing.page import html_page, page_data
 from comparing.report import busy_note, markdown, report, rows
 from comparing.runs import RunError, run_script
 from comparing.server import Server, chosen_server
