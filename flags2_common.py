@@ -11,7 +11,6 @@ import string
 import sys
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +18,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 import httpx
-from tqdm import TqdmMonitorWarning, tqdm
+from tqdm import tqdm
 
 import flags
 from flags import DEST_DIR, POP20_CC
@@ -73,7 +72,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     with orderly_exit(), servers.running(args.server) as base_url:
         make_dest_dir()
         clients.prepare(base_url)
-        warnings.simplefilter('ignore', TqdmMonitorWarning)  # the bar needs no thread
+        tqdm.monitor_interval = 0  # the bar needs no thread
         tqdm.set_lock(threading.RLock())  # the default one serves processes too
         actual_req = limit_requests(actual_req, base_url)
         t0 = time.perf_counter()
