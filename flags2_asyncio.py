@@ -21,7 +21,7 @@ from http import HTTPStatus
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, code_of, main, save_flag, show_after_bar
+from flags2_common import DownloadStatus, code_of, keep_error, main, save_flag
 from support import clients
 from support.console import reason
 
@@ -91,7 +91,7 @@ async def supervisor(
 
             if error_msg:
                 status = DownloadStatus.ERROR
-                show_after_bar(cc, error_msg)
+                keep_error(cc, error_msg)
             counter[status] += 1
             if verbose and error_msg:
                 print(f'{cc} error: {error_msg}', flush=True)

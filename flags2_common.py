@@ -35,9 +35,9 @@ __all__ = [
     'SERVERS',
     'DownloadStatus',
     'code_of',
+    'keep_error',
     'main',
     'save_flag',
-    'show_after_bar',
 ]
 
 DEFAULT_SERVER = 'LOCAL'
@@ -124,15 +124,13 @@ def make_dest_dir() -> None:
 
 def limit_requests(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
-    is_public = servers.is_site_of_the_book(base_url)
-    for_files = max(1, (raise_file_limit() - OTHER_FILES) // 2)  # connecting takes two
-    most, why = min(
-        (MAX_REMOTE_REQ if is_public else actual_req, 'that site is public'),
-        (for_files, 'more files cannot be open'),
-    )
-    if actual_req > most:
-        complain(f'no more than {plural(most, "request")} at a time, as {why}')
-    return min(actual_req, most)
+    most, why = (raise_file_limit() - OTHER_FILES) // 2, 'more files cannot be open'  # two each
+    if most > MAX_REMOTE_REQ and servers.is_site_of_the_book(base_url):
+        most, why = MAX_REMOTE_REQ, 'that site is public'
+    if actual_req > max(1, most):
+        actual_req = max(1, most)
+        complain(f'no more than {plural(actual_req, "request")} at a time, as {why}')
+    return actual_req
 
 
 def save_flag(img: bytes, filename: str) -> None:
@@ -142,7 +140,7 @@ def save_flag(img: bytes, filename: str) -> None:
     _saved.append(filename)
 
 
-def show_after_bar(cc: str, error_msg: str) -> None:
+def keep_error(cc: str, error_msg: str) -> None:
     """Keep an error: without -v, main shows the first one below the bar."""
     _errors.append(f'{cc}: {error_msg}')
 

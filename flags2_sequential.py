@@ -19,7 +19,7 @@ from http import HTTPStatus
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, main, save_flag, show_after_bar
+from flags2_common import DownloadStatus, keep_error, main, save_flag
 from support import clients
 from support.console import reason
 
@@ -77,7 +77,7 @@ def download_many(
 
         if error_msg:
             status = DownloadStatus.ERROR
-            show_after_bar(cc, error_msg)
+            keep_error(cc, error_msg)
         counter[status] += 1
         if verbose and error_msg:
             print(f'{cc} error: {error_msg}', flush=True)

@@ -20,7 +20,7 @@ from concurrent import futures
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, main, show_after_bar
+from flags2_common import DownloadStatus, keep_error, main
 from flags2_sequential import download_one
 from support.console import reason
 
@@ -57,7 +57,7 @@ def download_many(
             if error_msg:
                 status = DownloadStatus.ERROR
                 cc = to_do_map[future]
-                show_after_bar(cc, error_msg)
+                keep_error(cc, error_msg)
             counter[status] += 1
             if verbose and error_msg:
                 print(f'{cc} error: {error_msg}\n', end='', flush=True)
