@@ -1,8 +1,10 @@
 """What command lines have in common: options, and the types of what they take."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from support.servers import SERVERS
@@ -11,35 +13,23 @@ LABELS = ', '.join(sorted(SERVERS))
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
 
 
-def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], float]:
+def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], Any]:
     """Return an argparse type for numbers from low to high."""
 
     def number(text: str) -> float:
         value = kind(text)
         if not low <= value <= high:  # also true for NaN
-            raise argparse.ArgumentTypeError(f'{text} is not between {low:g} and {high:g}')
+            wanted = f'at least {low:g}' if high == math.inf else f'from {low:g} to {high:g}'
+            raise argparse.ArgumentTypeError(f'{text!r} is not a number {wanted}')
         return value
 
     number.__name__ = kind.__name__  # for argparse's "invalid int value"
     return number
 
 
+positive = in_range(1, math.inf, int)
 seconds = in_range(0, 3600, float)
-
-
-def positive(text: str) -> int:
-    """Argparse type: a number above zero."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{text} is not above zero')
-    return number
-
-
-def worker_count(text: str) -> int:
-    """Argparse type: a number of workers."""
-    if not (text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
-        raise argparse.ArgumentTypeError(f'{text!r} is not a number from 1 to {MAX_WORKERS}')
-    return int(text)
+worker_count = in_range(1, MAX_WORKERS, int)
 
 
 def server_name(text: str) -> str:
