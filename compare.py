@@ -82,12 +82,11 @@ def measure(args: argparse.Namespace, server: Server, stop: threading.Event) -> 
                 continue
             before = server.state()
             try:
-                run = run_script([*entry.command, *server.args], server.log, stop)
+                run = run_script([*entry.command, *server.args], stop)
             except RunError as exc:
                 entry.failure = str(exc)
                 continue
-            if before:
-                run.requests = server.requests_since(before)
+            run.requests = server.requests_since(before)
             entry.runs.append(run)
 
 

@@ -29,6 +29,7 @@ import httpx  # noqa: E402
 import flags2_common  # noqa: E402
 from comparing.report import MEGABYTE  # noqa: E402
 from comparing.runs import Run, run_script  # noqa: E402
+from comparing.server import chosen_server  # noqa: E402
 from support import servers  # noqa: E402
 
 EVERY_CC = flags2_common.expand_cc_args(True, False, [], 676)
@@ -39,14 +40,14 @@ TIMEOUT = 6.1  # seconds
 ROUNDS = 5
 
 
-def run(script: str, *options: object, log: Path | None = None) -> Run:
+def run(script: str, *options: object) -> Run:
     """Run a script with some options."""
-    return run_script([script, *map(str, options)], log, threading.Event())
+    return run_script([script, *map(str, options)], threading.Event())
 
 
-def run_every(script: str, concurrent: int, url: str, log: Path | None = None) -> Run:
+def run_every(script: str, concurrent: int, url: str) -> Run:
     """Run a script for all possible codes, this many at a time."""
-    return run(script, '-e', '-m', concurrent, '-s', url, log=log)
+    return run(script, '-e', '-m', concurrent, '-s', url)
 
 
 def flag_url(base_url: str, cc: str) -> str:
@@ -162,11 +163,10 @@ def longest_delay() -> None:
     """Print the time for 676 requests at once against the longest delay among them."""
     print('\n676 at once, delays .5 to 5 s    seconds  longest delay   ratio')
     for script in CONCURRENT:
-        with tempfile.TemporaryDirectory() as folder:
-            log = Path(folder, 'log')
-            with servers.private_server(f'--log={log}') as url:
-                result = run_every(script, 676, url, log)
-        delay = max(request.delay for request in result.requests)
+        with chosen_server(None, (0.5, 5)) as server:
+            before = server.state()
+            result = run_every(script, 676, server.url)
+            delay = max(request.delay for request in server.requests_since(before))
         print(f'{script:30}{result.elapsed:10.2f}{delay:15.2f}{result.elapsed / delay:8.2f}')
 
 

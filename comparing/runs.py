@@ -1,7 +1,6 @@
 """Facts: run a script in a fresh process, and keep what it, its memory and the server show."""
 
 import itertools
-import json
 import re
 import subprocess
 import sys
@@ -77,13 +76,12 @@ def limit(delays: Sequence[float], concurrency: int) -> float:
     return max(max(delays), sum(delays) / concurrency)
 
 
-def run_script(command: list[str], server_log: Path | None, stop: threading.Event) -> Run:
+def run_script(command: list[str], stop: threading.Event) -> Run:
     """Run a script with its arguments in a folder of its own.
 
     Raise RunError if it does not do its work, KeyboardInterrupt if this program has to stop.
     """
     interrupts.check()
-    seen_before = server_log.stat().st_size if server_log else 0
     script, *args = command
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
@@ -102,7 +100,6 @@ def run_script(command: list[str], server_log: Path | None, stop: threading.Even
         run = run_of(content(stdout), content(stderr), process.returncode)
         run.peak_memory = peak_memory
         run.work = read_work(Path(folder, CALLS_FILE))
-    run.requests = read_log(server_log, seen_before) if server_log else []
     return run
 
 
@@ -155,14 +152,6 @@ def content(file: IO[bytes]) -> str:
     file.seek(0)
     text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
     return BAR.sub('', re.sub(r'[^\n]*\r', '', text))
-
-
-def read_log(server_log: Path, position: int) -> list[Request]:
-    """Return what a server has logged from a position on; times count from the first start."""
-    with server_log.open('rb') as log:
-        log.seek(position)
-        entries = [json.loads(line) for line in log]
-    return requests_of(entries)
 
 
 def requests_of(entries: Iterable[dict[str, Any]]) -> list[Request]:

@@ -1,9 +1,7 @@
 """The server that scripts download from, and what it tells of their requests."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,10 +23,9 @@ class State(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A base URL, and where its server tells of requests: in a log, or at another URL."""
+    """A base URL, and the URL at which its server tells of requests, if it does."""
 
     url: str = ''
-    log: Path | None = None
     history_url: str = ''
 
     @property
@@ -40,11 +37,13 @@ class Server(NamedTuple):
         """Return how things stand, without requests; None if the server has no history."""
         return history(self.history_url, NO_CHANGE) if self.history_url else None
 
-    def requests_since(self, before: State) -> list[Request]:
-        """Return the requests that have begun since, and ended."""
-        state = history(self.history_url, before.change)
+    def requests_since(self, before: State | None) -> list[Request]:
+        """Return the requests that have begun since, and ended; none without a history."""
+        state = history(self.history_url, before.change) if before else None
+        if not before or not state:
+            return []
         try:
-            ended = [each for each in state.requests if each['end'] is not None] if state else []
+            ended = [each for each in state.requests if each['end'] is not None]
             return requests_of(each for each in ended if each['start'] >= before.now)
         except (KeyError, TypeError):
             return []
@@ -64,25 +63,19 @@ def history(url: str, after: int) -> State | None:
 
 @contextmanager
 def chosen_server(name: str | None, delay: tuple[float, float] | None) -> Iterator[Server]:
-    """Context manager: yield the server of that name, or a private one with these delays.
-
-    A private server writes a log; one that runs already may tell of its history.
-    """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        log = Path(folder, 'requests.log')
-        if name:
-            with servers.running(name, f'--log={log}') as url:
-                yield Server(url, log) if log.exists() else running_server(url)
-        elif delay:
-            options = (f'--min-delay={delay[0]}', f'--max-delay={delay[1]}', f'--log={log}')
-            with servers.private_server(*options) as url:
-                yield Server(url, log)
-        else:
-            yield Server()
+    """Context manager: yield the server of that name, or a private one with these delays."""
+    if name:
+        with servers.running(name) as url:
+            yield telling_server(url)
+    elif delay:
+        with servers.private_server(f'--min-delay={delay[0]}', f'--max-delay={delay[1]}') as url:
+            yield telling_server(url)
+    else:
+        yield Server()
 
 
-def running_server(url: str) -> Server:
-    """Return a server that somebody has started."""
+def telling_server(url: str) -> Server:
+    """Return a server that runs, which may tell of its requests."""
     parts = urlsplit(url)
-    server = Server(url, history_url=f'{parts.scheme}://{parts.netloc}/requests')
+    server = Server(url, f'{parts.scheme}://{parts.netloc}/requests')
     return server if server.state() else Server(url)

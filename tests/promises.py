@@ -37,7 +37,7 @@ from cpu_tools import METHODS, SMALL, answers, cpu_script, output_of
 from endings import complaints, counts
 from raw_server import by_code, misbehaving, raw_server
 
-from comparing.runs import most_in_flight, read_log
+from comparing.runs import most_in_flight, requests_of
 from flags import POP20_CC
 from primes import PRIMALITY
 from support.arguments import MAX_WORKERS
@@ -203,7 +203,7 @@ class Flags2Promises:
         server = start_server('--min-delay', 0.1, '--max-delay', 0.2)
         run = run_script(self.script, '-s', server.url, '-al', 16, '-m', 4)
         ports = {request['client_port'] for request in server.first_requests(16)}
-        assert most_in_flight(read_log(server.log, 0)) == len(ports) == self.workers
+        assert most_in_flight(requests_of(server.requests())) == len(ports) == self.workers
         assert re.search(rf'^{self.workers} concurrent connections? will be used', run.stdout, re.M)
 
     def test_each_kind_of_failure_is_told_with_its_code(self, run_script: RunScript) -> None:

@@ -30,7 +30,7 @@ from conftest import (
 from cpu_tools import PROCESSES, WITH_A_GIL, answers, cpu_script, output_of
 from raw_server import RawServer, misbehaving
 
-from comparing.runs import most_in_flight, read_log
+from comparing.runs import most_in_flight, requests_of
 
 PRIMES = [142702110479723, 299593572317531]
 THREADS = min(20, ThreadPoolExecutor()._max_workers)
@@ -130,7 +130,7 @@ def test_five_threads_download_in_rounds_of_five(
     run = run_script('flags2_threadpool.py', '-v', '-m', 5, '-l', 10, '-s', server.url)
     codes = re.findall(r'^([A-Z]{2}) OK$', run.stdout, re.M)
     assert [sorted(codes[:5]), sorted(codes[5:])] == [sorted(codes)[:5], sorted(codes)[5:]]
-    assert most_in_flight(read_log(server.log, 0)) == 5
+    assert most_in_flight(requests_of(server.requests())) == 5
     assert seconds(run.stdout) >= 2 * 0.5
 
 
