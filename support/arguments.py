@@ -19,7 +19,7 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
     def number(text: str) -> float:
         value = kind(text)
         if not low <= value <= high:  # also true for NaN
-            wanted = f'at least {low:g}' if high == math.inf else f'from {low:g} to {high:g}'
+            wanted = f'of at least {low:g}' if high == math.inf else f'from {low:g} to {high:g}'
             raise argparse.ArgumentTypeError(f'{text!r} is not a number {wanted}')
         return value
 
