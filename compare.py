@@ -16,7 +16,6 @@ import os
 import shutil
 import sys
 import textwrap
-import threading
 from contextlib import suppress
 
 from tqdm import tqdm
@@ -51,13 +50,12 @@ def main() -> None:
     """Run the scripts; then show, and save, what the command line asks for."""
     args = process_args()
     with orderly_exit(GRACE):
-        stop = threading.Event()
-        interrupts.on_stop(stop, threading.Event.set)  # instead of a KeyboardInterrupt anywhere
+        interrupts.hold(measure)
         if args.plot:
             load_plots()
         try:
             with chosen_server(args.server, args.delay) as server:
-                measure(args, server, stop)
+                measure(args, server)
         finally:
             show(args, [entry for entry in args.entries if entry.runs or entry.failure])
     if any(entry.failure for entry in args.entries):
@@ -72,7 +70,7 @@ def load_plots() -> None:
         fail("--plot needs matplotlib: pip install '.[compare]'")
 
 
-def measure(args: argparse.Namespace, server: Server, stop: threading.Event) -> None:
+def measure(args: argparse.Namespace, server: Server) -> None:
     """Run all scripts in turns; one that fails gets no more of them."""
     turns = [(entry, number) for number in range(1, args.runs + 1) for entry in args.entries]
     with tqdm(turns, leave=False, disable=None, bar_format=BAR_FORMAT) as bar:
@@ -82,7 +80,7 @@ def measure(args: argparse.Namespace, server: Server, stop: threading.Event) -> 
                 continue
             before = server.state()
             try:
-                run = run_script([*entry.command, *server.args], stop)
+                run = run_script([*entry.command, *server.args])
             except RunError as exc:
                 entry.failure = str(exc)
                 continue

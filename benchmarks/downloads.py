@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +41,7 @@ ROUNDS = 5
 
 def run(script: str, *options: object) -> Run:
     """Run a script with some options."""
-    return run_script([script, *map(str, options)], threading.Event())
+    return run_script([script, *map(str, options)])
 
 
 def run_every(script: str, concurrent: int, url: str) -> Run:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def limit(delays: Sequence[float], concurrency: int) -> float:
     return max(max(delays), sum(delays) / concurrency)
 
 
-def run_script(command: list[str], stop: threading.Event) -> Run:
+def run_script(command: list[str]) -> Run:
     """Run a script with its arguments in a folder of its own.
 
     Raise RunError if it does not do its work, KeyboardInterrupt if this program has to stop.
@@ -95,7 +95,7 @@ def run_script(command: list[str], stop: threading.Event) -> Run:
             stdout=stdout,
             stderr=stderr,
         )
-        peak_memory = watch(process, stop)
+        peak_memory = watch(process)
         interrupts.check()
         run = run_of(content(stdout), content(stderr), process.returncode)
         run.peak_memory = peak_memory
@@ -121,12 +121,13 @@ def run_of(output: str, errors: str, status: int) -> Run:
     return Run(float(elapsed[1]), None, [], errors=failed, first_error=told[0] if told else '')
 
 
-def watch(process: subprocess.Popen[bytes], stop: threading.Event) -> int | None:
-    """Wait until a process ends, or end it on stop; return the peak of its memory in bytes."""
+def watch(process: subprocess.Popen[bytes]) -> int | None:
+    """Wait until a process ends, or a signal comes; return the peak of its memory in bytes."""
     peak = 0
     while process.poll() is None:
         peak = max(peak, memory(process.pid))
-        if stop.wait(PERIOD):
+        time.sleep(PERIOD)
+        if interrupts.stop_signal:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)

@@ -27,7 +27,7 @@ def orderly_exit(grace: float = interrupts.GRACE) -> Iterator[None]:
                 yield
                 print(end='', flush=True)
             finally:
-                interrupts.on_stop(explain, bool)  # no signal raises an exception from here on
+                interrupts.hold(explain)
         except BaseException as exc:
             discard_unwritable_output()
             if not interrupts.stop_signal:

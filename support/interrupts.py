@@ -43,8 +43,16 @@ def on_stop(waiting: Any, break_off: Callable[[Any], object]) -> None:
     _waiting[waiting] = break_off
 
 
+def hold(owner: Any) -> None:
+    """Let signals raise no exception in the main thread, until done(owner) or for good.
+
+    They set stop_signal, as always, so that the owner can leave at a place that suits it.
+    """
+    _waiting[owner] = bool
+
+
 def done(waiting: Any) -> None:
-    """Forget what on_stop was told of."""
+    """Forget what on_stop or hold was told of."""
     _waiting.pop(waiting, None)
 
 

@@ -23,7 +23,7 @@ class Process(multiprocessing.Process):
         # A child that is not forked prints a traceback if SIGINT comes while it loads Python
         is_forked = multiprocessing.get_start_method() == 'fork'
         put_off = () if is_forked else (signal.SIGTERM,)
-        interrupts.on_stop(self, bool)  # SIGTERM must not raise an exception half-way
+        interrupts.hold(self)
         try:
             with interrupts.blocked(*put_off), windows.ignoring_ctrl_c():
                 super().start()
