@@ -32,9 +32,10 @@ from comparing.timelines import timelines
 from comparing.trace import trace
 from pools.kinds import KINDS
 from support import interrupts
-from support.arguments import add_server_option, add_workers_argument, positive, seconds
+from support.arguments import add_workers_argument, positive, seconds
 from support.console import complain, fail, plural
 from support.exits import orderly_exit
+from support.servers import add_server_option
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']

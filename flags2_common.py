@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 import flags
 from flags import DEST_DIR, POP20_CC
-from support import clients, interrupts, servers
-from support.arguments import add_server_option, positive
+from support import clients, hosts, interrupts, servers
+from support.arguments import positive
 from support.console import complain, fail, plural, reason, tell
 from support.exits import is_out_of_resources, orderly_exit
 from support.files import raise_file_limit
@@ -125,12 +125,12 @@ def make_dest_dir() -> None:
 def limit_requests(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
     most, why = (raise_file_limit() - OTHER_FILES) // 2, 'more files cannot be open'  # two each
-    if most > MAX_REMOTE_REQ and servers.is_site_of_the_book(base_url):
+    if most > MAX_REMOTE_REQ and hosts.is_site_of_the_book(base_url):
         most, why = MAX_REMOTE_REQ, 'that site is public'
-    if actual_req > max(1, most):
-        actual_req = max(1, most)
-        complain(f'no more than {plural(actual_req, "request")} at a time, as {why}')
-    return actual_req
+    most = max(1, most)
+    if actual_req > most:
+        complain(f'no more than {plural(most, "request")} at a time, as {why}')
+    return min(actual_req, most)
 
 
 def save_flag(img: bytes, filename: str) -> None:
@@ -185,7 +185,7 @@ def argument_parser(default_concur_req: int) -> argparse.ArgumentParser:
         default=default_concur_req,
         help='maximum concurrent requests (default=%(default)s)',
     )
-    add_server_option(parser, DEFAULT_SERVER)
+    servers.add_server_option(parser, DEFAULT_SERVER)
     add('-v', '--verbose', action='store_true', help='output detailed progress info')
     return parser
 

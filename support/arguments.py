@@ -1,15 +1,11 @@
-"""What command lines have in common: options, and the types of what they take."""
+"""Types of numbers for argparse, and the number of workers."""
 
 import argparse
 import math
 import sys
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from support.servers import SERVERS
-
-LABELS = ', '.join(sorted(SERVERS))
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
 
 
@@ -30,41 +26,6 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
 positive = in_range(1, math.inf, int)
 seconds = in_range(0, 3600, float)
 worker_count = in_range(1, MAX_WORKERS, int)
-
-
-def server_name(text: str) -> str:
-    """Argparse type: a label in upper case, or a base URL without the last slash."""
-    if text.upper() in SERVERS:
-        return text.upper()
-    if not is_base_url(text):
-        example = 'a URL such as http://localhost:8080/flags'
-        raise argparse.ArgumentTypeError(f'neither one of {LABELS}, nor {example}')
-    return text.rstrip('/')
-
-
-def is_base_url(text: str) -> bool:
-    """Tell whether text is a URL to which paths can be added, without a password."""
-    try:
-        parts = urlsplit(text)
-        (parts.hostname or '').encode('idna')  # as the look-up does
-        valid_port = parts.port != 0
-    except ValueError:
-        return False
-    plain = text.isprintable() and not {'?', '#', '@', ' '} & set(text)
-    return plain and valid_port and parts.scheme in ('http', 'https') and bool(parts.hostname)
-
-
-def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
-    """Let the user choose a server by -s or --server."""
-    shown_default = f' (default={default})' if default else ''
-    parser.add_argument(
-        '-s',
-        '--server',
-        metavar='LABEL',
-        type=server_name,
-        default=default,
-        help=f'Server to hit; one of {LABELS}{shown_default}; case-insensitive; or a base URL',
-    )
 
 
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import httpx
 
 from support import clients, interrupts, servers
-from support.arguments import add_server_option
 from support.console import complain, fail, reason
 from support.exits import orderly_exit
 
@@ -22,7 +21,7 @@ def command_line() -> Iterator[str]:
     """
     description = (sys.modules['__main__'].__doc__ or '').partition('\n')[0]
     parser = argparse.ArgumentParser(description=description)
-    add_server_option(parser, default='REMOTE')
+    servers.add_server_option(parser, default='REMOTE')
     server = parser.parse_args().server
     with orderly_exit(), servers.running(server) as url:
         os.environ['FLAGS_URL'] = url

@@ -11,7 +11,7 @@ import anyio
 import httpx
 
 from support.console import fail, reason
-from support.servers import is_this_machine
+from support.hosts import is_this_machine
 
 Route = tuple[str, bool]  # the URL of a proxy or '', and whether certificates are needed
 

@@ -1,11 +1,11 @@
-"""The servers to download from, and private ones where nothing listens yet."""
+"""The servers to download from, how to name one, and private ones where nothing listens yet."""
 
-import ipaddress
+import argparse
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ SERVERS = {
     'DELAY': 'http://localhost:8001/flags',
     'ERROR': 'http://localhost:8002/flags',
 }
+LABELS = ', '.join(sorted(SERVERS))
 
 # How slow_server.py has to be started to answer as the label promises
 OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25']}
@@ -53,22 +54,6 @@ def is_listening(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def is_this_machine(host: str) -> bool:
-    """Tell whether a name or address, such as 127.1, 0:0::1 or 0.0.0.0, means this machine."""
-    with suppress(OSError, UnicodeError):
-        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-        address = ipaddress.ip_address(found[0][4][0])
-        address = getattr(address, 'ipv4_mapped', None) or address
-        return address.is_loopback or address.is_unspecified
-    return f'.{host}'.lower().rstrip('.').endswith('.localhost')
-
-
-def is_site_of_the_book(base_url: str) -> bool:
-    """Tell whether a URL, however it is spelled, leads to the public server of the book."""
-    host = (urlsplit(base_url).hostname or '').rstrip('.')
-    return host.removeprefix('www.') == 'fluentpython.com'
 
 
 @contextmanager
@@ -112,3 +97,38 @@ def greeting_url(server: Popen[str]) -> str:
 def last_line(output: bytes) -> str:
     """Return the last line, in which Python names an error."""
     return printable((output.decode(errors='replace').strip().splitlines() or ['no reason'])[-1])
+
+
+def server_name(text: str) -> str:
+    """Argparse type: a label in upper case, or a base URL without the last slash."""
+    if text.upper() in SERVERS:
+        return text.upper()
+    if not is_base_url(text):
+        example = 'a URL such as http://localhost:8080/flags'
+        raise argparse.ArgumentTypeError(f'neither one of {LABELS}, nor {example}')
+    return text.rstrip('/')
+
+
+def is_base_url(text: str) -> bool:
+    """Tell whether text is a URL to which paths can be added, without a password."""
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or '').encode('idna')  # as the look-up does
+        valid_port = parts.port != 0
+    except ValueError:
+        return False
+    plain = text.isprintable() and not {'?', '#', '@', ' '} & set(text)
+    return plain and valid_port and parts.scheme in ('http', 'https') and bool(parts.hostname)
+
+
+def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
+    """Let the user choose a server by -s or --server."""
+    shown_default = f' (default={default})' if default else ''
+    parser.add_argument(
+        '-s',
+        '--server',
+        metavar='LABEL',
+        type=server_name,
+        default=default,
+        help=f'Server to hit; one of {LABELS}{shown_default}; case-insensitive; or a base URL',
+    )

@@ -15,7 +15,7 @@ from endings import complaints, counts
 from promises import one_line
 from raw_server import FLAG, converse, misbehaving, raw_server, response
 
-from support.servers import is_this_machine
+from support.hosts import is_this_machine
 
 each_client = pytest.mark.parametrize('script', ['flags2_threadpool.py', 'flags2_asyncio.py'])
 each_of_flags = pytest.mark.parametrize('script', ['flags.py', 'flags_asyncio.py'])

@@ -28,7 +28,7 @@ from conftest import (
 )
 
 from flags import POP20_CC
-from support import arguments, servers
+from support import servers
 
 StartOnFreePort = Callable[[str, str], subprocess.Popen[str]]
 
@@ -94,13 +94,13 @@ NO_SERVERS = [
 
 
 def test_labels_in_any_case_and_base_urls_are_accepted() -> None:
-    assert {name: arguments.server_name(name) for name in SERVER_NAMES} == SERVER_NAMES
+    assert {name: servers.server_name(name) for name in SERVER_NAMES} == SERVER_NAMES
 
 
 @pytest.mark.parametrize('text', NO_SERVERS)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match='DELAY, ERROR, LOCAL, REMOTE') as raised:
-        arguments.server_name(text)
+        servers.server_name(text)
     assert 'secret' not in str(raised.value)
 
 
