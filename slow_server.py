@@ -33,13 +33,13 @@ from functools import lru_cache, partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 from urllib.parse import quote, urlsplit
 
 from support.arguments import in_range, seconds
 from support.files import raise_file_limit
+from support.hosts import is_this_machine, numeric_address
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_HOST = 'localhost'
@@ -74,7 +74,7 @@ class Request:
 
     run: Run
     path: str
-    client_port: int
+    lane: int  # the client's port, as it stands for a connection
     delay: float
     start: float
     change: int  # the number of the last change to any request, when this one changed
@@ -95,7 +95,7 @@ class Request:
             'start': self.start,
             'end': self.end,
             'delay': self.delay,
-            'client_port': self.client_port,
+            'lane': self.lane,
             'agent': self.run.agent,
             'run': self.run.number,
             'change': self.change,
@@ -131,7 +131,7 @@ class SlowServer(ThreadingHTTPServer):
         """Return the time in seconds since 1970, by a clock that is fine and never steps."""
         return time.perf_counter() + self.clock_offset
 
-    def begin(self, path: str, client_port: int, agent: str) -> Request:
+    def begin(self, path: str, lane: int, agent: str) -> Request:
         """Return a new request, in the run of its client that is under way or in a new one."""
         with self.lock:
             start = self.now()
@@ -139,7 +139,7 @@ class SlowServer(ThreadingHTTPServer):
             run.in_flight += 1
             self.change += 1
             delay = random.uniform(self.args.min_delay, self.args.max_delay)
-            request = Request(run, path[:MAX_TEXT], client_port, delay, start, self.change)
+            request = Request(run, path[:MAX_TEXT], lane, delay, start, self.change)
             run.requests.append(request)
             return request
 
@@ -182,7 +182,7 @@ class SlowServer(ThreadingHTTPServer):
         """Return the requests that have changed after that change, as JSON for slow_server.html."""
         with self.lock:
             requests = [
-                request.facts() | {'lane': request.client_port}
+                request.facts()
                 for run in self.runs
                 for request in run.requests
                 if request.change > after
@@ -359,24 +359,15 @@ def is_own_name(host: str, bind: str, listens_at: str) -> bool:
         return False
     own_address = numeric_address(listens_at)
     everywhere = own_address is not None and own_address.is_unspecified
+    if is_this_machine(name):
+        return True
     if address := numeric_address(name):
-        near = address.is_loopback or address.is_unspecified
-        return near or everywhere or address == own_address
+        return everywhere or address == own_address
     names = {bind.lower()}
     if everywhere:
         this_machine = socket.gethostname().lower()
         names |= {this_machine, f'{this_machine}.local'}
-    return name in names or f'.{name}'.endswith('.localhost')
-
-
-def numeric_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that is written as 127.0.0.1, 127.1 or ::1; None for a name."""
-    try:
-        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return None
-    address = ip_address(found[0][4][0])
-    return getattr(address, 'ipv4_mapped', None) or address
+    return name in names
 
 
 def say(line: str) -> None:

@@ -88,7 +88,7 @@ def count_connections() -> None:
         with serving([*SLOW_SERVER, '--log', str(log)]) as client:
             statuses = download(client, EVERY_CODE)
         requests = [json.loads(line) for line in log.read_text().splitlines()]
-    connections = len({request['client_port'] for request in requests})
+    connections = len({request['lane'] for request in requests})
     print(
         f'{len(requests)} requests of one client: {statuses[HTTPStatus.OK]} flags, '
         f'{statuses[HTTPStatus.NOT_FOUND]} not found, '

@@ -166,7 +166,7 @@ def requests_of(entries: Iterable[dict[str, Any]]) -> list[Request]:
             entry['end'] - begin,
             entry['delay'],
             entry['status'],
-            entry['client_port'],
+            entry['lane'],
         )
         for entry in entries
     ]

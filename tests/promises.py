@@ -105,7 +105,7 @@ class FlagsPromises:
         assert sorted(re.findall(r'\b[A-Z]{2}\b', shown)) == self.codes
 
     def test_no_more_connections_than_workers(self, equal_delays: Downloaded) -> None:
-        ports = {request['client_port'] for request in equal_delays.requests}
+        ports = {request['lane'] for request in equal_delays.requests}
         assert len(ports) <= self.connections
 
     def test_code_is_printed_as_soon_as_its_flag_is_saved(
@@ -202,7 +202,7 @@ class Flags2Promises:
     ) -> None:
         server = start_server('--min-delay', 0.1, '--max-delay', 0.2)
         run = run_script(self.script, '-s', server.url, '-al', 16, '-m', 4)
-        ports = {request['client_port'] for request in server.first_requests(16)}
+        ports = {request['lane'] for request in server.first_requests(16)}
         assert most_in_flight(requests_of(server.requests())) == len(ports) == self.workers
         assert re.search(rf'^{self.workers} concurrent connections? will be used', run.stdout, re.M)
 

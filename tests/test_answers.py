@@ -262,4 +262,4 @@ def test_control_characters_do_not_reach_the_terminal(run_script: RunScript) -> 
 def test_requests_of_one_thread_take_one_connection(fast_server: Server) -> None:
     for _ in range(50):
         clients.get(flag_url(fast_server.url, 'BR'))
-    assert len({request['client_port'] for request in fast_server.first_requests(50)}) == 1
+    assert len({request['lane'] for request in fast_server.first_requests(50)}) == 1
