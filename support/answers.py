@@ -1,19 +1,27 @@
-"""Which responses are believed: not too large, not packed unasked, and for a flag a whole GIF."""
+"""Which responses are believed: in time, not too large, and for a flag a whole GIF."""
+
+import time
 
 import httpx
 
 from support.console import printable
 
 MAX_SIZE = 10_000_000  # bytes
+MAX_TIME = 10.0  # seconds from a request to the last part of its response
 CODINGS = {'gzip', 'deflate', 'br', 'zstd'}  # which httpx decodes, to any size
 GIF_SIGNATURES = (b'GIF87a', b'GIF89a')
 GIF_TRAILER = b';'
 
 
-def check_size(body: bytearray) -> None:
-    """Raise httpx.DecodingError for a body that is too large."""
+def check_progress(body: bytearray, start: float) -> None:
+    """Raise httpx.DecodingError if a body is too large, httpx.ReadTimeout if it trickles.
+
+    The request was sent at start, as of time.monotonic().
+    """
     if len(body) > MAX_SIZE:
         raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes')
+    if time.monotonic() - start > MAX_TIME:
+        raise httpx.ReadTimeout('')
 
 
 def check_coding(response: httpx.Response) -> None:

@@ -1,13 +1,11 @@
 """What httpx offers, for many workers: `get` for threads and processes, AsyncClient for coroutines.
 
-Each worker keeps its connections. A response that takes too long, or that is not believed,
-raises an httpx.RequestError.
+Each worker keeps its connections. A response that is not believed raises an httpx.RequestError.
 """
 
 import copyreg
 import os
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from support import interrupts
 from support.answers import checked
 from support.console import command_name, reason, system_error
 from support.routes import prepare
-from support.transports import DEADLINE, AsyncTransport, Transport, request_of_thread
+from support.transports import AsyncTransport, Transport
 
 __all__ = ['AsyncClient', 'get', 'prepare']
 
@@ -35,7 +33,6 @@ def get(url: str, **options: Any) -> httpx.Response:
     Raise httpx.HTTPError unless a response comes in time; KeyboardInterrupt after a signal.
     """
     interrupts.check()
-    request_of_thread.deadline = time.monotonic() + DEADLINE
     try:
         with plain_errors(url):
             return checked(url, own_client().get(url, **options))
@@ -61,10 +58,7 @@ class AsyncClient(httpx.AsyncClient):
             if interrupts.stop_signal:
                 raise asyncio.CancelledError
             with plain_errors(url):
-                async with asyncio.timeout(DEADLINE):
-                    return checked(url, await super().get(url, **options))
-        except TimeoutError as exc:
-            raise httpx.ReadTimeout('timed out', request=httpx.Request('GET', url)) from exc
+                return checked(url, await super().get(url, **options))
         finally:
             interrupts.done(task)
 

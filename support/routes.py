@@ -4,6 +4,7 @@ import os
 import ssl
 import sys
 from functools import cache, partial
+from importlib.util import find_spec
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -58,7 +59,8 @@ def prepare(base_url: str) -> None:
     except (ImportError, ValueError) as exc:
         fail(f'{url.scheme if url.scheme in getproxies() else "all"}_proxy: {reason(exc)}')
     if 'asyncio' in sys.modules:
-        sys.modules.setdefault('sniffio', None)  # type: ignore[arg-type]  # else searched per request
+        if not find_spec('sniffio'):  # else it is searched for several times per request
+            sys.modules['sniffio'] = None  # type: ignore[assignment]
         anyio.run(anyio.sleep, 0)
 
 

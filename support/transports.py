@@ -1,28 +1,23 @@
 """How requests are sent: each by the route for its URL, on connections that are kept.
 
-A response has its whole body, which neither grows without limit nor takes too long to come. A
-request whose connection has just been closed is sent once more.
+A response has its whole body, which neither grows without limit nor trickles. A request whose
+connection has just been closed is sent once more.
 """
 
 import socket
-import threading
 import time
 from collections import defaultdict
-from functools import partial
 from typing import Any, cast
 
 import httpx
 
 from support import interrupts
-from support.answers import check_coding, check_size, with_body
+from support.answers import check_coding, check_progress, with_body
 from support.routes import Route, route_for, transport_options
 
-DEADLINE = 10.0  # seconds for one response, which may come byte by byte
 # A server may close a connection at any time, and a GET may be repeated then:
 # https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
 BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
-
-request_of_thread = threading.local()  # its deadline
 
 
 class Transport(httpx.BaseTransport):
@@ -47,6 +42,7 @@ class Transport(httpx.BaseTransport):
 
     def exchange(self, transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         """Send a request and read the response."""
+        start = time.monotonic()
         response = transport.handle_request(request)
         stream = cast(httpx.SyncByteStream, response.stream)
         try:
@@ -54,7 +50,7 @@ class Transport(httpx.BaseTransport):
             body = bytearray()
             for chunk in stream:
                 body += chunk
-                check_size(body)
+                check_progress(body, start)
         finally:
             stream.close()
         return with_body(response, body)
@@ -93,6 +89,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         self, transport: httpx.AsyncHTTPTransport, request: httpx.Request
     ) -> httpx.Response:
         """Send a request and read the response."""
+        start = time.monotonic()
         response = await transport.handle_async_request(request)
         stream = cast(httpx.AsyncByteStream, response.stream)
         try:
@@ -100,7 +97,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             body = bytearray()
             async for chunk in stream:
                 body += chunk
-                check_size(body)
+                check_progress(body, start)
         finally:
             await stream.aclose()
         return with_body(response, body)
@@ -113,21 +110,12 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
 
 def watch_connection(event: str, info: dict[str, Any]) -> None:
-    """Let a signal break off what is read from a new connection, and a deadline end it.
+    """Let a signal break off what is read from a new connection.
 
     httpcore calls this: https://www.encode.io/httpcore/extensions/#trace.
     """
     if event.endswith(('connect_tcp.complete', 'start_tls.complete')):
-        stream = info['return_value']
-        stream.read = partial(read_before_deadline, stream.read)
-        interrupts.on_stop(stream.get_extra_info('socket'), shut_down)
-
-
-def read_before_deadline(read: Any, max_bytes: int, timeout: float | None = None) -> bytes:
-    """Do what a network stream's read does, but not beyond the deadline of the request."""
-    time_left = request_of_thread.deadline - time.monotonic()
-    data: bytes = read(max_bytes, max(min(timeout or DEADLINE, time_left), 0.001))
-    return data
+        interrupts.on_stop(info['return_value'].get_extra_info('socket'), shut_down)
 
 
 def shut_down(sock: socket.socket) -> None:

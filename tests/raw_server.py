@@ -219,6 +219,5 @@ BEHAVIORS: dict[str, Handler | None] = {
     'sends a bomb': partial(
         send_for_ever, ENDLESS + b'Content-Encoding: gzip\r\n\r\n' + BOMB, MORE
     ),
-    'drips headers': partial(drip, b'', FLAG),
     'drips body': partial(drip, HEADERS, GIF),
 }
