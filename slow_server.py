@@ -15,7 +15,6 @@ that is set once, when the server starts, and then runs evenly: their difference
 
 import argparse
 import html
-import json
 import mimetypes
 import os
 import random
@@ -26,19 +25,19 @@ import socketserver
 import sys
 import threading
 import time
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 from support.arguments import in_range, seconds
+from support.console import tell
 from support.files import raise_file_limit
+from support.history import CLIENT_GONE, Exchange, History
 from support.hosts import is_this_machine, numeric_address
 
 ROOT = Path(__file__).resolve().parent
@@ -48,212 +47,40 @@ MIN_DELAY = 0.5  # seconds
 MAX_DELAY = 5.0  # seconds
 IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
 BACKLOG = 1024  # connections that may wait to be accepted
-CLIENT_GONE = 499  # the status that nginx logs for it
 
 PAGE = ROOT / 'slow_server.html'
-RUN_PAUSE = 1.0  # seconds without a request of a client after which its run is over
-MAX_RUNS = 6
-MAX_KEPT = 5000  # requests of a run
-MAX_TEXT = 200  # characters of a path or a User-Agent
-
-
-@dataclass
-class Run:
-    """The requests of one User-Agent, until it pauses."""
-
-    number: int
-    agent: str
-    requests: list['Request'] = field(default_factory=list)
-    in_flight: int = 0
-    last_end: float = 0
-
-
-@dataclass
-class Request:
-    """One request; end and status are None until it is answered."""
-
-    run: Run
-    path: str
-    lane: int  # the client's port, as it stands for a connection
-    delay: float
-    start: float
-    change: int  # the number of the last change to any request, when this one changed
-    end: float | None = None
-    status: int | None = None
-
-    @property
-    def code(self) -> str:
-        """The country code, or the path if it is not that of a flag."""
-        return flag_code(self.path)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what is logged."""
-        return {
-            'code': self.code,
-            'path': self.path,
-            'status': self.status,
-            'start': self.start,
-            'end': self.end,
-            'delay': self.delay,
-            'lane': self.lane,
-            'agent': self.run.agent,
-            'run': self.run.number,
-            'change': self.change,
-        }
-
-
-class SlowServer(ThreadingHTTPServer):
-    """Serves one directory, with a thread per connection, and remembers the last runs."""
-
-    request_queue_size = BACKLOG
-    allow_reuse_address = sys.platform != 'win32'  # on Windows, two servers could share a port
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        """Listen at the first address of args.bind; raise OSError if that cannot be done."""
-        found = socket.getaddrinfo(args.bind, args.port, type=socket.SOCK_STREAM)
-        self.address_family, _, _, _, address = found[0]
-        self.args = args
-        self.log: TextIO | None = None
-        self.page = PAGE.read_bytes() if PAGE.is_file() else b''
-        self.lock = threading.Lock()
-        self.runs: deque[Run] = deque(maxlen=MAX_RUNS)
-        self.run = self.change = 0  # numbers of the last ones; a request changes when it ends, too
-        self.clock_offset = time.time() - time.perf_counter()
-        self.born = self.now()
-        handler = partial(SlowHandler, directory=str(args.directory.resolve()))
-        super().__init__((str(address[0]), args.port), handler)
-
-    def server_bind(self) -> None:
-        """Skip the look-up of this host's full name: it may take seconds."""
-        socketserver.TCPServer.server_bind(self)
-
-    def now(self) -> float:
-        """Return the time in seconds since 1970, by a clock that is fine and never steps."""
-        return time.perf_counter() + self.clock_offset
-
-    def begin(self, path: str, lane: int, agent: str) -> Request:
-        """Return a new request, in the run of its client that is under way or in a new one."""
-        with self.lock:
-            start = self.now()
-            run = self.current_run(agent[:MAX_TEXT], start)
-            run.in_flight += 1
-            self.change += 1
-            delay = random.uniform(self.args.min_delay, self.args.max_delay)
-            request = Request(run, path[:MAX_TEXT], lane, delay, start, self.change)
-            run.requests.append(request)
-            return request
-
-    def current_run(self, agent: str, now: float) -> Run:
-        """Return the run of a User-Agent; begin one after a pause, or if the last one is full."""
-        for run in reversed(self.runs):
-            if run.agent == agent:
-                goes_on = run.in_flight or now - run.last_end <= RUN_PAUSE
-                if goes_on and len(run.requests) < MAX_KEPT:
-                    return run
-                break
-        self.run += 1
-        run = Run(self.run, agent)
-        self.runs.append(run)
-        return run
-
-    def end(self, request: Request, status: int) -> None:
-        """Note how a request is answered, in the log too if there is one."""
-        with self.lock:
-            self.change += 1
-            request.status, request.end, request.change = status, self.now(), self.change
-            request.run.in_flight -= 1
-            request.run.last_end = request.end
-            if status == CLIENT_GONE:
-                request.delay = request.end - request.start
-            if self.log:
-                self.write_log(request, self.log)
-
-    def write_log(self, request: Request, log: TextIO) -> None:
-        """Write a line; if that fails, as on a full disk, say so once and log no more."""
-        try:
-            print(json.dumps(request.facts()), file=log, flush=True)
-        except OSError as exc:
-            self.log = None
-            say(f'slow_server.py: cannot write {log.name}: {exc.strerror}; logging has ended')
-            with suppress(OSError):  # it tries to write once more
-                log.close()
-
-    def changes(self, after: int) -> bytes:
-        """Return the requests that have changed after that change, as JSON for slow_server.html."""
-        with self.lock:
-            requests = [
-                request.facts()
-                for run in self.runs
-                for request in run.requests
-                if request.change > after
-            ]
-            state = {'born': self.born, 'now': self.now(), 'change': self.change}
-        return json.dumps(state | {'requests': requests}).encode()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell in one line what broke a connection, mostly the client hanging up."""
-        say(f'{client_address[0]}:{client_address[1]}  {sys.exc_info()[1]!r}')
 
 
 class SlowHandler(SimpleHTTPRequestHandler):
     """Delays and spoils what SimpleHTTPRequestHandler answers."""
 
-    server: SlowServer
     protocol_version = 'HTTP/1.1'
     timeout = IDLE_TIMEOUT
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024  # headers and flag leave in one write
 
-    answering: Request | None  # None while there is no request for a flag
+    exchange: Exchange | None  # None while there is no request for a flag
 
-    def handle_one_request(self) -> None:
-        """Read a request and answer it, unless the client is gone before that."""
-        self.answering = None
-        try:
-            super().handle_one_request()
-        finally:
-            if self.answering and self.answering.status is None:
-                self.log_request(CLIENT_GONE)
+    def __init__(self, *request: Any, args: argparse.Namespace, page: bytes, history: History):
+        """Handle all requests of a connection."""
+        self.args, self.page, self.history = args, page, history
+        super().__init__(*request, directory=str(args.directory.resolve()))
 
     def send_head(self) -> Any:
-        """Send the headers; return the content, or None if there is none to send.
-
-        What the page itself asks for is neither delayed nor kept in the history.
-        """
-        if 'Content-Length' in self.headers or 'Transfer-Encoding' in self.headers:
-            self.close_connection = True  # a body that nobody reads must not pass for a request
-        path, _, query = self.path.partition('?')
-        is_page = path == '/' and bool(self.server.page)
-        if refusal := self.refusal(is_page or path == '/requests'):
-            self.log_error('refused: %s', refusal)
-            return self.send_content(f'{refusal}\n'.encode(), 'text/plain', HTTPStatus.FORBIDDEN)
-        if is_page:
-            return self.send_content(self.server.page, 'text/html')
-        if path == '/requests':
-            after = re.fullmatch(r'after=(\d{1,18})', query)  # int() refuses thousands of digits
-            changes = self.server.changes(int(after[1]) if after else 0)
-            return self.send_content(changes, 'application/json')
-        if query != 'picture':
-            agent = self.headers.get('User-Agent', '')
-            self.answering = self.server.begin(self.path, self.client_address[1], agent)
-            if not self.wait(self.answering.delay):
-                self.close_connection = True
-                return None
-            if random.random() < self.server.args.error_rate:
-                return self.send_error(HTTPStatus.IM_A_TEAPOT)
-        if not self.is_served():
-            return self.send_error(HTTPStatus.NOT_FOUND)
-        return super().send_head()
-
-    def refusal(self, is_private: bool) -> str:
-        """Return why a request is refused: other sites must not read what is done here."""
-        host = self.headers.get('Host', '')
-        listens_at = str(self.server.server_address[0])
-        if host and not is_own_name(host, self.server.args.bind, listens_at):
-            return f'{host} is not a name of this server: see --bind.'
-        if is_private and self.headers.get('Sec-Fetch-Site') == 'cross-site':
-            return 'Type the address of this page: links from other sites are refused.'
-        return ''
+        """Send the headers, slowly; return the content, or None if there is none to send."""
+        if content := self.answer_of_its_own():
+            return content
+        if self.path.endswith('?picture'):  # which the page shows
+            return self.send_file()
+        delay = random.uniform(self.args.min_delay, self.args.max_delay)
+        agent = self.headers.get('User-Agent', '')
+        self.exchange = self.history.begin(self.path, self.client_address[1], agent, delay)
+        if not self.wait(delay):
+            self.close_connection = True
+            return None
+        if random.random() < self.args.error_rate:
+            return self.send_error(HTTPStatus.IM_A_TEAPOT)
+        return self.send_file()
 
     def wait(self, delay: float) -> bool:
         """Wait for `delay` seconds; return False as soon as the client closes its side."""
@@ -271,6 +98,12 @@ class SlowHandler(SimpleHTTPRequestHandler):
             time.sleep(remaining)
         return connected
 
+    def send_file(self) -> Any:
+        """Send the headers for a file; return its content, or None if there is no such file."""
+        if not self.is_served():
+            return self.send_error(HTTPStatus.NOT_FOUND)
+        return super().send_head()
+
     def is_served(self) -> bool:
         """Tell whether the path exists, inside the directory and not hidden, behind links too."""
         path = self.translate_path(self.path)
@@ -280,6 +113,42 @@ class SlowHandler(SimpleHTTPRequestHandler):
         except (OSError, ValueError):  # nothing there, or bytes that no name has
             return False
         return not any(f'{os.sep}.' in os.sep + place for place in below)  # '..' leads outside
+
+    def answer_of_its_own(self) -> BytesIO | None:
+        """Send the headers of the page, of what it shows, or of a refusal; None if it is a file."""
+        if 'Content-Length' in self.headers or 'Transfer-Encoding' in self.headers:
+            self.close_connection = True  # a body that nobody reads must not pass for a request
+        path, _, query = self.path.partition('?')
+        is_page = path == '/' and bool(self.page)
+        if refusal := self.refusal(is_page or path == '/requests'):
+            self.log_error('refused: %s', refusal)
+            return self.send_content(f'{refusal}\n'.encode(), 'text/plain', HTTPStatus.FORBIDDEN)
+        if is_page:
+            return self.send_content(self.page, 'text/html')
+        if path == '/requests':
+            after = re.fullmatch(r'after=(\d{1,18})', query)  # int() refuses thousands of digits
+            changes = self.history.changes(int(after[1]) if after else 0)
+            return self.send_content(changes, 'application/json')
+        return None
+
+    def refusal(self, is_private: bool) -> str:
+        """Return why a request is refused: other sites must not read what is done here."""
+        host = self.headers.get('Host', '')
+        own_address = self.connection.getsockname()[0]
+        if host and not is_own_name(host, self.args.bind, own_address):
+            return f'{host} is not a name of this server: see --bind.'
+        if is_private and self.headers.get('Sec-Fetch-Site') == 'cross-site':
+            return 'Type the address of this page: links from other sites are refused.'
+        return ''
+
+    def handle_one_request(self) -> None:
+        """Read a request and answer it, unless the client is gone before that."""
+        self.exchange = None
+        try:
+            super().handle_one_request()
+        finally:
+            if self.exchange and self.exchange.status is None:
+                self.log_request(CLIENT_GONE)
 
     def list_directory(self, path: str | os.PathLike[str]) -> BytesIO | None:
         """Send a list of links to all that is not hidden."""
@@ -312,7 +181,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send an error, and close the connection only after a request that makes no sense."""
-        if not self.answering:
+        if not self.exchange:
             super().send_error(code, message, explain)
         elif isinstance(sys.exception(), OSError):  # what is_served has found cannot be opened
             self.send_content(b'', 'text/plain', HTTPStatus.SERVICE_UNAVAILABLE)
@@ -321,29 +190,41 @@ class SlowHandler(SimpleHTTPRequestHandler):
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
         """Print and log a request; its response leaves afterwards, from the buffer."""
-        if self.answering:
-            self.server.end(self.answering, int(code))
+        if self.exchange:
+            self.history.end(self.exchange, int(code))
             outcome = 'client gone' if code == CLIENT_GONE else int(code)
-            say(f'{self.answering.code}  {self.answering.delay:.3f}s  {outcome}')
+            say(f'{self.exchange.code}  {self.exchange.delay:.3f}s  {outcome}')
 
     def log_message(self, format: str, *args: Any) -> None:
         """Print what log_request does not: malformed requests and silent clients."""
         say(f'{self.client_address[0]}:{self.client_address[1]}  {format % args}')
 
 
-def flag_code(path: str) -> str:
-    """Return the country code in the path of a flag; any other path as it is.
+class SlowServer(ThreadingHTTPServer):
+    """Serves one directory, with a thread per connection."""
 
-    >>> flag_code('/flags/br/br.gif')
-    'BR'
-    """
-    directory, _, name = path.removesuffix('.gif').rpartition('/')
-    return name.upper() if name and directory.endswith(f'/{name}') else path
+    request_queue_size = BACKLOG
+    allow_reuse_address = sys.platform != 'win32'  # on Windows, two servers could share a port
+
+    def __init__(self, args: argparse.Namespace, page: bytes, history: History) -> None:
+        """Listen at the first address of args.bind; raise OSError if that cannot be done."""
+        found = socket.getaddrinfo(args.bind, args.port, type=socket.SOCK_STREAM)
+        self.address_family, _, _, _, address = found[0]
+        handler = partial(SlowHandler, args=args, page=page, history=history)
+        super().__init__((str(address[0]), args.port), handler)
+
+    def server_bind(self) -> None:
+        """Skip the look-up of this host's full name: it may take seconds."""
+        socketserver.TCPServer.server_bind(self)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell in one line what broke a connection, mostly the client hanging up."""
+        say(f'{client_address[0]}:{client_address[1]}  {sys.exc_info()[1]!r}')
 
 
 @lru_cache(maxsize=100)
-def is_own_name(host: str, bind: str, listens_at: str) -> bool:
-    """Tell whether a Host header names the machine of a server that listens at an address.
+def is_own_name(host: str, bind: str, own_address: str) -> bool:
+    """Tell whether a Host header names this machine, to which own_address belongs.
 
     Any other name may be a foreign site's, which has been pointed at this machine so that
     its scripts can read what is served here.
@@ -357,23 +238,20 @@ def is_own_name(host: str, bind: str, listens_at: str) -> bool:
         name = (urlsplit(f'//{host}').hostname or '').rstrip('.')
     except ValueError:  # such as [x]
         return False
-    own_address = numeric_address(listens_at)
-    everywhere = own_address is not None and own_address.is_unspecified
+    listens_at = numeric_address(bind)
+    everywhere = listens_at is not None and listens_at.is_unspecified
     if is_this_machine(name):
         return True
     if address := numeric_address(name):
-        return everywhere or address == own_address
-    names = {bind.lower()}
-    if everywhere:
-        this_machine = socket.gethostname().lower()
-        names |= {this_machine, f'{this_machine}.local'}
+        return everywhere or address == numeric_address(own_address)
+    this_machine = socket.gethostname().lower()
+    names = {this_machine, f'{this_machine}.local'} if everywhere else {bind.lower()}
     return name in names
 
 
 def say(line: str) -> None:
-    """Print one whole line on stderr, control characters escaped."""
-    with suppress(AttributeError, OSError, ValueError):  # stderr, or its reader, may be gone
-        sys.stderr.write(ascii(line)[1:-1] + '\n')
+    """Print a line on stderr, control characters escaped."""
+    tell(ascii(line)[1:-1])
 
 
 def host_name(text: str) -> str:
@@ -436,20 +314,22 @@ def main() -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(signum) is not signal.SIG_IGN:  # as in a background job of a script
             signal.signal(signum, stop)
+    page = PAGE.read_bytes() if PAGE.is_file() else b''
+    history = History()
     try:
-        server = SlowServer(args)
+        server = SlowServer(args, page, history)
     except OSError as exc:
         sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {exc.strerror}')
     with server:
         try:
-            server.log = args.log.open('w', encoding='utf-8') if args.log else None
+            history.log = args.log.open('w', encoding='utf-8') if args.log else None
         except OSError as exc:
             sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
         host = f'[{args.bind}]' if ':' in args.bind else args.bind
         site = f'http://{host}:{server.server_address[1]}'
         with suppress(OSError):  # nobody has to read this
             print(f'Serving flags at {site}/flags', flush=True)
-            if server.page:
+            if page:
                 print(f'Watch the requests at {site}/', flush=True)
         if args.until_eof:
             threading.Thread(target=stop_at_eof, daemon=True).start()

@@ -5,6 +5,7 @@ Each worker keeps its connections. A response that is not believed raises an htt
 
 import copyreg
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -16,14 +17,25 @@ import httpx
 
 from support import interrupts
 from support.answers import checked
-from support.console import command_name, reason, system_error
+from support.console import reason, script_name, system_error
 from support.routes import prepare
 from support.transports import AsyncTransport, Transport
 
 __all__ = ['AsyncClient', 'get', 'prepare']
 
-HEADERS = {'Accept-Encoding': 'identity', 'User-Agent': command_name()}
 
+def command_name() -> str:
+    """Return the command as a server may know it: the script and its options, but not -s."""
+    words = iter(sys.argv[1:])
+    options = [
+        word
+        for word in words
+        if not (word in ('-s', '--server') and next(words, '')) and not word.startswith('--server=')
+    ]
+    return ascii(' '.join([script_name(), *options]))[1:-1]
+
+
+HEADERS = {'Accept-Encoding': 'identity', 'User-Agent': command_name()}
 _worker = threading.local()  # what a thread keeps: its client
 
 

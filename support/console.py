@@ -13,22 +13,12 @@ def script_name() -> str:
     return Path(sys.argv[0]).name
 
 
-def command_name() -> str:
-    """Return the command as a server may know it: the script and its options, but not -s."""
-    words = iter(sys.argv[1:])
-    options = [
-        word
-        for word in words
-        if not (word in ('-s', '--server') and next(words, '')) and not word.startswith('--server=')
-    ]
-    return ascii(' '.join([script_name(), *options]))[1:-1]
-
-
 def tell(line: str) -> None:
-    """Print a line on stderr, if anything can be printed there."""
+    """Print a whole line on stderr, if anything can be printed there."""
     try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
+        sys.stderr.write(f'{line}\n')  # by one call, as threads may print at the same time
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):  # stderr, or its reader, may be gone
         sys.stderr = io.StringIO()  # otherwise what is left would fail again at exit
 
 

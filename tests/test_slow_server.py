@@ -79,14 +79,6 @@ def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def server_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[slow_server.SlowServer]:
-    """Return a server in this process, to be told when requests begin and end."""
-    monkeypatch.setattr('sys.argv', ['slow_server.py', '0'])
-    with slow_server.SlowServer(slow_server.process_args()) as server:
-        yield server
-
-
 def path(cc: str) -> str:
     """Return the path of a flag below the base URL."""
     return f'/{cc}/{cc}.gif'
@@ -282,45 +274,6 @@ def test_browsers_neither_guess_media_types_nor_frame_the_page(
         assert answer.headers['X-Content-Type-Options'] == 'nosniff'
         if not where.endswith('br.gif'):
             assert answer.headers['Content-Security-Policy'] == "frame-ancestors 'none'"
-
-
-def test_only_the_last_runs_are_kept(
-    server_here: slow_server.SlowServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(slow_server, 'RUN_PAUSE', -1)
-    monkeypatch.setattr(slow_server, 'MAX_KEPT', 3)
-    for _ in range(7):
-        server_here.end(server_here.begin('/', 1, ''), 200)
-    overfull = [server_here.begin('/', 1, '') for _ in range(4)]
-    kept = json.loads(server_here.changes(0))['requests']
-    assert [request['run'] for request in kept] == [4, 5, 6, 7, 8, 8, 8, 9]
-    assert [request.run.number for request in overfull] == [8, 8, 8, 9]
-
-
-def test_a_second_without_a_request_ends_the_run_of_a_client(
-    server_here: slow_server.SlowServer,
-) -> None:
-    one, two, last = (server_here.begin('/', 1, agent) for agent in ('-m 1', '-m 2', '-m 1'))
-    assert [request.run.number for request in (one, two, last)] == [1, 2, 1]
-    server_here.end(one, 200)
-    time.sleep(1.1)
-    assert server_here.begin('/', 1, '-m 1').run is last.run  # as a request is under way
-    for request in last.run.requests[1:]:
-        server_here.end(request, 200)
-    assert server_here.begin('/', 1, '-m 1').run is last.run  # as there was no pause
-    server_here.end(last.run.requests[-1], 200)
-    time.sleep(1.1)
-    assert server_here.begin('/', 1, '-m 1').run.number == 3
-
-
-def test_times_in_the_log_do_not_step_when_the_clock_is_set(
-    server_here: slow_server.SlowServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    request = server_here.begin('/', 1, '')
-    monkeypatch.setattr('time.time', lambda: 0.0)
-    server_here.end(request, 200)
-    assert request.end is not None
-    assert 0 <= request.end - request.start < PATIENCE
 
 
 def test_clients_can_connect_before_any_is_accepted_and_none_waits_for_another(
