@@ -23,7 +23,7 @@ from tqdm import tqdm
 import flags2_common
 import slow_server
 from comparing.entries import Entry
-from comparing.files import facts, writable_file, write_file
+from comparing.files import measures, writable_file, write_file
 from comparing.page import html_page, page_data
 from comparing.report import busy_note, markdown, report, rows
 from comparing.runs import RunError, run_script
@@ -115,7 +115,7 @@ def save(args: argparse.Namespace, entries: list[Entry]) -> None:
     if args.markdown:
         write_file(args.markdown, markdown(rows(entries)).encode())
     if args.json:
-        write_file(args.json, json.dumps(facts(entries, args.note), indent=2).encode())
+        write_file(args.json, json.dumps(measures(entries, args.note), indent=2).encode())
     if args.html:
         template = TEMPLATE.read_text('utf-8')
         write_file(args.html, html_page(template, page_data(entries)).encode())

@@ -26,7 +26,7 @@ def main() -> None:
     args = process_args()
     with orderly_exit():
         executor = executor_of(args.executor, args.workers, args.scheduler)
-        actual_workers = plural(executor._max_workers, NOUNS.get(args.executor, args.executor))
+        actual_workers = plural(executor._max_workers, NOUNS[args.executor])
 
         print(f'Checking {len(NUMBERS)} numbers with {actual_workers}:', flush=True)
         numbers = sorted(NUMBERS, reverse=True)

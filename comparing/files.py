@@ -40,7 +40,7 @@ def write_file(path: Path, content: bytes) -> None:
         raise
 
 
-def facts(entries: Sequence[Entry], note: str) -> dict[str, Any]:
+def measures(entries: Sequence[Entry], note: str) -> dict[str, Any]:
     """Return all measures, where they come from, and maybe why not to trust them."""
     return {
         'python': platform.python_version(),

@@ -48,7 +48,7 @@ def picture(entries: Sequence[Entry], suffix: str) -> bytes:
         timeline.tick_params(axis='x', length=0, labelbottom=timeline is others[-1])
     if seen:
         begin = 'number began' if seen[-1].runs[-1].work else 'request arrived'
-        timeline.set_xlabel(f'seconds since the first {begin}')
+        others[-1].set_xlabel(f'seconds since the first {begin}')
     file = io.BytesIO()
     figure.savefig(file, format=suffix.removeprefix('.'))
     return file.getvalue()

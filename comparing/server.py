@@ -55,8 +55,8 @@ def history(url: str, after: int) -> State | None:
     Return None if another kind of server answers.
     """
     try:
-        facts = clients.get(f'{url}?after={after}', timeout=TIMEOUT).json()
-        return State(facts['now'], facts['change'], facts['requests'])
+        told = clients.get(f'{url}?after={after}', timeout=TIMEOUT).json()
+        return State(told['now'], told['change'], told['requests'])
     except (httpx.HTTPError, KeyError, RecursionError, TypeError, ValueError):
         return None
 

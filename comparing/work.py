@@ -38,10 +38,10 @@ class Work(NamedTuple):
     calls: list[Call]
 
 
-def add_line(file: Path, **facts: Any) -> None:
+def add_line(file: Path, **fields: Any) -> None:
     """Write a line with a single call of the system, as other workers write into the file too."""
     with file.open('ab', buffering=0) as lines:
-        lines.write(json.dumps(facts).encode() + b'\n')
+        lines.write(json.dumps(fields).encode() + b'\n')
 
 
 def record_calls(name: str, file: Path) -> None:

@@ -43,7 +43,8 @@ class DaskExecutor(Executor):
         except TimeoutError:
             self.shutdown()
             fail('the dask scheduler has no workers')
-        self._max_workers = len(self.client.nthreads())
+        threads: Any = self.client.nthreads()
+        self._max_workers = len(threads)
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Any:
         """Return what the client's executor does; raise BrokenExecutor if its workers die."""

@@ -6,10 +6,13 @@ from typing import Any
 
 from support.console import fail
 
-KINDS = ['thread', 'serial', 'interpreter', 'dask']
-if sys.version_info < (3, 14):
-    KINDS.remove('interpreter')
-NOUNS = {'serial': 'thread', 'dask': 'dask worker'}  # where it is not the kind's name
+NOUNS = {  # of a worker, by kind
+    'thread': 'thread',
+    'serial': 'thread',
+    'interpreter': 'interpreter',
+    'dask': 'dask worker',
+}
+KINDS = [kind for kind in NOUNS if kind != 'interpreter' or sys.version_info >= (3, 14)]
 
 
 def executor_of(kind: str, workers: int | None, scheduler: str | None) -> Any:

@@ -36,7 +36,7 @@ def command_name() -> str:
 
 
 HEADERS = {'Accept-Encoding': 'identity', 'User-Agent': command_name()}
-_worker = threading.local()  # what a thread keeps: its client
+_worker = threading.local()  # what a thread keeps: its client, and in which process it was made
 
 
 def get(url: str, **options: Any) -> httpx.Response:
@@ -85,12 +85,12 @@ class AsyncClient(httpx.AsyncClient):
 
 def own_client() -> httpx.Client:
     """Return the calling thread's client, which is closed after the thread has ended."""
-    clients: dict[int, httpx.Client] = vars(_worker).setdefault('clients', {})
-    process = os.getpid()  # a forked process must not use its parent's connections
-    if process not in clients:
-        clients[process] = httpx.Client(transport=Transport(), headers=HEADERS)
-        weakref.finalize(threading.current_thread(), clients[process].close)
-    return clients[process]
+    if getattr(_worker, 'process', 0) != os.getpid():  # a forked one keeps off these connections
+        _worker.process = os.getpid()
+        _worker.client = httpx.Client(transport=Transport(), headers=HEADERS)
+        weakref.finalize(threading.current_thread(), _worker.client.close)
+    client: httpx.Client = _worker.client
+    return client
 
 
 def cancel(task: Any) -> None:

@@ -14,22 +14,18 @@ from support.exits import orderly_exit
 
 
 @contextmanager
-def command_line() -> Iterator[str]:
-    """Context manager: yield the base URL of the server that -s names; end well if it fails.
-
-    Worker processes that import a script anew find the URL in the environment.
-    """
+def command_line() -> Iterator[None]:
+    """Context manager: set BASE_URL to the server that -s names; tell errors in one line."""
     description = (sys.modules['__main__'].__doc__ or '').partition('\n')[0]
     parser = argparse.ArgumentParser(description=description)
     servers.add_server_option(parser, default='REMOTE')
     server = parser.parse_args().server
     with orderly_exit(), servers.running(server) as url:
-        os.environ['FLAGS_URL'] = url
-        vars(sys.modules['__main__'])['BASE_URL'] = url  # a listing may have imported the name
+        set_base_url(url)
         clients.prepare(url)
         interrupts.set_last_words(complain_below_codes)
         try:
-            yield url
+            yield
         except BaseException as exc:
             print(flush=True)  # after the codes
             error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
@@ -37,6 +33,14 @@ def command_line() -> Iterator[str]:
                 raise
             offline = server == 'REMOTE' and isinstance(error, httpx.TransportError)
             fail(describe(error) + ('; try -s LOCAL' if offline else ''))
+
+
+def set_base_url(url: str) -> None:
+    """Let url be BASE_URL: of flags.py, of a listing that has imported it, and of new processes."""
+    for name in ('flags', '__main__'):
+        if module := sys.modules.get(name):
+            vars(module)['BASE_URL'] = url
+    os.environ['FLAGS_URL'] = url  # where flags.py finds it when a process imports it anew
 
 
 def complain_below_codes() -> None:

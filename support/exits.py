@@ -21,24 +21,30 @@ def orderly_exit(grace: float = interrupts.GRACE) -> Iterator[None]:
     """
     sys.stderr = sys.stderr or io.StringIO()  # it may have been closed from the start
     interrupts.set_last_words(lambda: complain('interrupted'))
-    with interrupts.handling_signals(grace):
+    with interrupts.handling_signals(grace), one_line_for_errors():
         try:
-            try:
-                yield
-                print(end='', flush=True)
-            finally:
-                interrupts.hold(explain)
-        except BaseException as exc:
-            discard_unwritable_output()
-            if not interrupts.stop_signal:
-                explain(exc)
-                raise
-            if interrupts.stop_signal != interrupts.SIGPIPE:
-                complain('interrupted')
+            yield
+            print(end='', flush=True)
+        finally:
+            interrupts.hold(orderly_exit)  # whatever is told now is told to its end
     if interrupts.stop_signal:
         status = 128 + interrupts.stop_signal
         atexit.register(end_process, status)
         sys.exit(status)
+
+
+@contextmanager
+def one_line_for_errors() -> Iterator[None]:
+    """Context manager: say in one line what ends the block, or nothing if nobody reads it."""
+    try:
+        yield
+    except BaseException as exc:
+        discard_unwritable_output()
+        if not interrupts.stop_signal:
+            explain(exc)
+            raise
+        if interrupts.stop_signal != interrupts.SIGPIPE:
+            complain('interrupted')
 
 
 def end_process(status: int) -> None:

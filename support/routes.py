@@ -49,14 +49,15 @@ def prepare(base_url: str) -> None:
     """
     try:
         url = httpx.URL(base_url)
+    except httpx.InvalidURL as exc:
+        fail(f'{base_url}: {reason(exc)}')
+    try:
         httpx.HTTPTransport(**transport_options(route_for(url.scheme, url.host))).close()
     except OSError as exc:
         variable = variable_at_fault()
         exc.filename = os.environ.get(variable)  # ssl names no file
         fail(f'{variable}: {reason(exc)}' if variable else reason(exc))
-    except httpx.InvalidURL as exc:
-        fail(f'{base_url}: {reason(exc)}')
-    except (ImportError, ValueError) as exc:
+    except (httpx.InvalidURL, ImportError, ValueError) as exc:
         fail(f'{url.scheme if url.scheme in getproxies() else "all"}_proxy: {reason(exc)}')
     if 'asyncio' in sys.modules:
         if not find_spec('sniffio'):  # else it is searched for several times per request

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -122,12 +123,12 @@ def write_in_processes(method: str) -> None:
 class SlowPath(type(Path())):  # type: ignore[misc]
     """A path of a file that takes a while to be written."""
 
-    def write_bytes(self, content: bytes) -> int:
+    def write_bytes(self, data: Any) -> int:
         """Wait once part of the file is written."""
         self.touch()
         print('ready', flush=True)
         time.sleep(0.2)
-        return Path(self).write_bytes(content)
+        return Path(self).write_bytes(data)
 
 
 def write_slowly() -> None:

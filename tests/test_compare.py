@@ -102,11 +102,11 @@ def test_busy_machine_is_told_below_the_figures(files: tuple[str, Path]) -> None
 
 def test_json_has_all_runs_and_where_they_ran(files: tuple[str, Path]) -> None:
     """Their times are those that scripts print: not less than the delays, but for rounding."""
-    facts = json.loads((files[1] / 'c.json').read_text('utf-8'))
-    assert facts['httpx'] == httpx.__version__
-    assert facts['options'][:5] == SHORT
-    assert [script['name'] for script in facts['scripts']] == FLAGS
-    for script in facts['scripts']:
+    saved = json.loads((files[1] / 'c.json').read_text('utf-8'))
+    assert saved['httpx'] == httpx.__version__
+    assert saved['options'][:5] == SHORT
+    assert [script['name'] for script in saved['scripts']] == FLAGS
+    for script in saved['scripts']:
         (run,) = script['runs']
         assert f'{run["elapsed"]:.2f}' == rows(files[0])[script['name']][0]
         requests = [Request(*fields) for fields in run['requests']]

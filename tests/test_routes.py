@@ -74,7 +74,7 @@ def test_redirect_from_another_machine_to_this_one_does_not_use_the_proxy(
 class QuietHandler(SimpleHTTPRequestHandler):
     """Serves files and says nothing of it."""
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""
 
 
