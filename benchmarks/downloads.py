@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
-"""Measure the flags2 scripts against the naive way, against bare httpx, and against the limits.
+"""Measure the flags2 scripts against the naive way, and against bare httpx.
 
     $ python3 benchmarks/downloads.py
+    676 codes, no delays             seconds  times as fast
+    naive, 30 threads                  15.29
+    ...
 
 The naive way calls httpx.get for each flag on a pool of 30 threads. Bare httpx has a client per
 worker, and does nothing that a script would do beyond saving flags: it is the floor. Every
 figure stands beside the one it is compared with, from the same minute on the same machine.
 """
 
+import argparse
 import asyncio
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,15 +29,13 @@ import httpx  # noqa: E402
 import flags2_common  # noqa: E402
 from comparing.report import MEGABYTE  # noqa: E402
 from comparing.runs import Run, run_script  # noqa: E402
-from comparing.server import chosen_server  # noqa: E402
 from support import servers  # noqa: E402
+from support.arguments import positive  # noqa: E402
 
 EVERY_CC = flags2_common.expand_cc_args(True, False, [], 676)
 CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
-SCAN = [1, 5, 30, 100, 676]
 WORKERS = 30
 TIMEOUT = 6.1  # seconds
-ROUNDS = 5
 
 
 def run(script: str, *options: object) -> Run:
@@ -46,7 +45,7 @@ def run(script: str, *options: object) -> Run:
 
 def run_every(script: str, concurrent: int, url: str) -> Run:
     """Run a script for all possible codes, this many at a time."""
-    return run(script, '-e', '-m', concurrent, '-s', url)
+    return run(script, '-e', '-l', len(EVERY_CC), '-m', concurrent, '-s', url)
 
 
 def flag_url(base_url: str, cc: str) -> str:
@@ -112,7 +111,7 @@ def seconds(download: Callable[..., None], *args: object) -> float:
 def compare_with_naive(url: str) -> None:
     """Print how many times as fast as the naive way the scripts are."""
     baseline = seconds(naive, url)
-    print('676 codes, no delays             seconds  times as fast')
+    print(f'{len(EVERY_CC)} codes, no delays             seconds  times as fast')
     print(f'{"naive, 30 threads":30}{baseline:10.2f}')
     for script, concurrent in [
         ('flags2_sequential.py', 1),
@@ -122,31 +121,20 @@ def compare_with_naive(url: str) -> None:
         print(f'{script + f" -m {concurrent}":30}{elapsed:10.2f}{baseline / elapsed:15.1f}')
 
 
-def compare_with_bare_httpx(url: str) -> None:
+def compare_with_bare_httpx(url: str, rounds: int) -> None:
     """Print how much longer than bare httpx the scripts take, by the medians of some rounds."""
-    print(f'\n676 codes, no delays, 30 at once  script  bare httpx  ratio (medians of {ROUNDS})')
+    print(
+        f'\nThe same, {WORKERS} at once            script  bare httpx  ratio (medians of {rounds})'
+    )
     for script, bare in zip(CONCURRENT, (bare_threads, bare_coroutines), strict=True):
         with tempfile.TemporaryDirectory() as folder:
             seconds(bare, url, Path(folder))  # it has yet to import some modules
-            rounds = [
+            times = [
                 (run_every(script, WORKERS, url).elapsed, seconds(bare, url, Path(folder)))
-                for _ in range(ROUNDS)
+                for _ in range(rounds)
             ]
-        ours, floor = map(statistics.median, zip(*rounds, strict=True))
+        ours, floor = map(statistics.median, zip(*times, strict=True))
         print(f'{script:30}{ours:10.2f}{floor:12.2f}{ours / floor:7.2f}')
-
-
-def scan(url: str) -> None:
-    """Print what a request costs as more of them run at once."""
-    print(
-        '\n676 codes, no delays, seconds by -m',
-        *(f'{number:>8}' for number in SCAN),
-        'slowest/fastest',
-    )
-    for script in CONCURRENT:
-        elapsed = [run_every(script, number, url).elapsed for number in SCAN]
-        row = ' '.join(f'{seconds:8.2f}' for seconds in elapsed)
-        print(f'{script:35} {row} {max(elapsed) / min(elapsed):15.2f}')
 
 
 def memory(url: str) -> None:
@@ -158,62 +146,18 @@ def memory(url: str) -> None:
         print(f'{script:30}{large / MEGABYTE:11.1f}{small / MEGABYTE:10.1f}')
 
 
-def longest_delay() -> None:
-    """Print the time for 676 requests at once against the longest delay among them."""
-    print('\n676 at once, delays .5 to 5 s    seconds  longest delay   ratio')
-    for script in CONCURRENT:
-        with chosen_server(None, (0.5, 5)) as server:
-            before = server.state()
-            result = run_every(script, 676, server.url)
-            delay = max(request.delay for request in server.requests_since(before))
-        print(f'{script:30}{result.elapsed:10.2f}{delay:15.2f}{result.elapsed / delay:8.2f}')
-
-
-def curl(url: str, label: str) -> None:
-    """Print the time that curl takes for the same URLs, if it is there."""
-    if not shutil.which('curl'):
-        return
-    urls = [flag_url(url, cc) for cc in EVERY_CC]
-    print()
-    for parallel in (30, 300):
-        config = '\n'.join(f'url = "{each}"\noutput = "/dev/null"' for each in urls)
-        args = ['curl', '-sZ', '--parallel-max', str(parallel), '-K', '-']
-        start = time.perf_counter()
-        subprocess.run(args, input=config, text=True, capture_output=True, check=True)
-        print(f'curl -Z --parallel-max {parallel}, {label}: {time.perf_counter() - start:.2f} s')
-
-
-def help_cost() -> None:
-    """Print what -h costs, against the imports that all need; the best of ten each."""
-
-    def best(*args: str) -> float:
-        times = []
-        for _ in range(10):
-            start = time.perf_counter()
-            subprocess.run([sys.executable, *args], capture_output=True, check=True)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    imports = best('-c', 'import httpx, tqdm')
-    helps = {script: best(str(ROOT / script), '-h') for script in CONCURRENT}
-    print(f'\nimport httpx, tqdm: {imports:.3f} s')
-    for script, seconds in helps.items():
-        print(f'{script} -h: {seconds:.3f} s, ratio {seconds / imports:.2f}')
-
-
 def main() -> None:
-    """Print all comparisons; takes about two minutes."""
-    with ExitStack() as stack:
-        fast = stack.enter_context(servers.private_server('--max-delay=0'))
-        compare_with_naive(fast)
-        compare_with_bare_httpx(fast)
-        curl(fast, 'no delays')
-        scan(fast)
-        memory(fast)
-    longest_delay()
-    with servers.private_server() as slow:
-        curl(slow, 'delays .5 to 5 s')
-    help_cost()
+    """Print all comparisons; takes about a minute."""
+    parser = argparse.ArgumentParser(description='Measure the flags2 scripts.')
+    add = parser.add_argument
+    add('--codes', type=positive, default=len(EVERY_CC), help='how many (default: %(default)s)')
+    add('--rounds', type=positive, default=5, help='against bare httpx (default: %(default)s)')
+    args = parser.parse_args()
+    del EVERY_CC[args.codes :]
+    with servers.private_server('--max-delay=0') as url:
+        compare_with_naive(url)
+        compare_with_bare_httpx(url, args.rounds)
+        memory(url)
 
 
 if __name__ == '__main__':

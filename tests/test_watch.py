@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 TEMPLATE = slow_server.PAGE.read_text('utf-8')
-CODES = 'br cn de eg et fr id in ir jp mx ng'.split()
+CODES = list('br cn de eg et fr id in ir jp mx ng'.split())
 BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
 OPTIONS = (
     '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking '
