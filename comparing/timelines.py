@@ -96,7 +96,7 @@ def work_timeline(work: Work, duration: float, width: int) -> list[Row]:
 
     >>> calls = [Call('7', 0, 2, 0.5, lane=0), Call('7', 2, 3, 0, lane=1, kind='held')]
     >>> work_timeline(Work(['thread 1', 'result waits'], calls), duration=4, width=12)
-    [('1 7', '░█░█··')]
+    [('1 7', '█░█░··')]
     """
     held_since = {(call.code, call.start): call for call in work.calls if call.kind}
     calls = sorted(
@@ -123,7 +123,7 @@ def shaded(share: float, cells: int, computes: str, waits: str) -> str:
     """Return so many cells, a share of which, evenly spread, is of the first kind.
 
     >>> shaded(0.5, 6, '#', '-')
-    '-#-#-#'
+    '#-#-#-'
     """
     steps = [math.floor(number * share + 0.5) for number in range(cells + 1)]
     return ''.join(computes if steps[i + 1] > steps[i] else waits for i in range(cells))

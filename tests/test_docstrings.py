@@ -1,7 +1,6 @@
 """The examples in docstrings."""
 
 import doctest
-import importlib
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,16 @@ from conftest import ROOT
 
 FILES = [
     path
-    for folder in (ROOT, ROOT / 'benchmarks', ROOT / 'tests')
-    for path in sorted(folder.glob('*.py'))
+    for path in sorted([*ROOT.glob('*.py'), *ROOT.glob('[a-z]*/*.py')])
     if '>>>' in path.read_text('utf-8') and path != Path(__file__)
 ]
 
 
-@pytest.mark.parametrize('path', FILES, ids=[path.name for path in FILES])
+@pytest.mark.parametrize('path', FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
 def test_examples_give_what_they_show(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(path.parent)
-    results = doctest.testmod(importlib.import_module(path.stem))
+    package = f'{path.parent.name}.' if (path.parent / '__init__.py').exists() else ''
+    monkeypatch.syspath_prepend(path.parent.parent if package else path.parent)
+    monkeypatch.setattr('doctest._SpoofOut.encoding', 'utf-8')  # some draw with blocks
+    results = doctest.testmod(pytest.importorskip(package + path.stem))
     assert results.attempted > 0
     assert results.failed == 0
