@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from support.console import reason, system_error
+from support.console import reason
 
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, 'in some other words')
 
@@ -20,23 +20,14 @@ def caused_by(cause: BaseException) -> Exception:
     ('error', 'line'),
     [
         (REFUSED, 'Connection refused'),
-        (RuntimeError('no\nluck'), 'no luck (RuntimeError)'),
-        (KeyError(), 'KeyError'),
+        (caused_by(REFUSED), 'Connection refused (RuntimeError)'),
+        (caused_by(caused_by(REFUSED)), 'Connection refused (RuntimeError)'),
+        (caused_by(ExceptionGroup('all', [REFUSED] * 2)), 'Connection refused (RuntimeError)'),
+        (caused_by(KeyError()), 'RuntimeError'),
         (OSError(errno.ENOENT, 'x', 'some/file'), 'No such file or directory: some/file'),
+        (TimeoutError(), 'timed out'),
+        (RuntimeError('no\nluck\x1b[31m'), r'no luck\x1b[31m (RuntimeError)'),
     ],
 )
 def test_reason_is_one_line(error: Exception, line: str) -> None:
     assert reason(error) == line
-
-
-@pytest.mark.parametrize(
-    ('error', 'words'),
-    [
-        (REFUSED, 'Connection refused'),
-        (caused_by(REFUSED), 'Connection refused'),
-        (caused_by(ExceptionGroup('all', [REFUSED] * 2)), 'Connection refused'),
-        (caused_by(KeyError()), None),
-    ],
-)
-def test_errors_of_the_system_are_found_behind_others(error: Exception, words: str | None) -> None:
-    assert system_error(error) == words
