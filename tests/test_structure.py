@@ -1,9 +1,12 @@
 """What a reader of the chapter looks for in the scripts, and on what helpers depend."""
 
+import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from comparisons import needs_matplotlib
@@ -81,3 +84,31 @@ def test_helpers_import_no_script(helpers: str, above: str) -> None:
     )
     scripts = {path.stem for path in ROOT.glob('*.py')}
     assert {*run.stdout.split()} & (scripts | {above}) == set()
+
+
+def levels() -> dict[str, int]:
+    """Return how far each helper is indented in the map, where what it may call is further so."""
+    text = (ROOT / 'CONTRIBUTING.md').read_text('utf-8')
+    plan = text.partition('## How the helpers hang together')[2].partition('\n##')[0]
+    lines = re.findall(r'^( {6,})(\S+(?:  \S+)*) {3,}\S', plan, re.M)
+    return {name: len(indent) for indent, names in lines for name in names.split()}
+
+
+def imported(file: Path) -> set[str]:
+    """Return the names of the helpers in support/ that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text('utf-8'))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f'{node.module}.{alias.name}' for alias in node.names}
+    return {name.split('.')[1] for name in names if name.startswith('support.')}
+
+
+def test_helpers_import_what_stands_below_them_in_the_map() -> None:
+    level = levels()
+    files = {path.stem: path for path in ROOT.glob('support/[a-z]*.py')}
+    assert sorted(level) == sorted(files)
+    arrows = [(name, other) for name, file in files.items() for other in imported(file)]
+    assert [(name, other) for name, other in arrows if level[name] >= level[other]] == []
+    assert ('clients', 'transports') in arrows
