@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ SMALL_ENDS = [2, LARGE, LARGE, 9999999999999999]  # quick to begin with, in eith
 
 LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')  # about a number
 
-WITH_A_GIL = getattr(sys, '_is_gil_enabled', lambda: True)()
 # How many processes a pool has by default that downloads 20 flags
 PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-defined]
 METHODS = multiprocessing.get_all_start_methods()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from comparisons import PLOT, needs_matplotlib, page_runs, rows, scripts_of
 from conftest import PATIENCE, members, wait_until
-from cpu_tools import METHODS, WITH_A_GIL, cpu_script, output_of
+from cpu_tools import METHODS, cpu_script, output_of
 
-from comparing.work import read_work
+import primes
+from comparing.work import read_work, record_calls
 
 SLOW = 142702110479723  # a prime, which takes twelve times as long as the next smaller one
 FEW = [4444444444444444, 2, 9999999999999999]
@@ -73,14 +74,6 @@ def is_call_of(number: int, request: dict[str, Any]) -> bool:
     return request['code'] == str(number) and 'kind' not in request
 
 
-@pytest.mark.skipif(not WITH_A_GIL, reason='threads are free here')
-def test_threads_have_one_cpu_among_them(work: tuple[str, Path]) -> None:
-    calls = [each for each in page_runs(work[1])['thread']['requests'] if 'kind' not in each]
-    assert next(each['share'] for each in calls if is_call_of(SLOW, each)) < 1
-    computed = sum(each['share'] * (each['end'] - each['start']) for each in calls)
-    assert 0 < computed < 1.05 * max(each['end'] for each in calls)
-
-
 def test_timeline_of_work_has_a_row_per_number(work: tuple[str, Path]) -> None:
     timelines = work[0].split('\n\n')[2:]
     (threads,) = (text for text in timelines if text.startswith('thread: '))
@@ -121,6 +114,15 @@ def test_calls_are_recorded_however_processes_are_started(method: str) -> None:
     assert recorded
     assert sorted(int(call.code) for call in recorded.calls if not call.kind) == sorted(FEW)
     assert recorded.lanes[0] == 'process 1'
+
+
+def test_call_that_sleeps_has_no_share_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(primes, 'is_prime', lambda number: time.sleep(number / 10))
+    record_calls('primes.is_prime', Path('calls.jsonl'))
+    primes.is_prime(1)
+    recorded = read_work(Path('calls.jsonl'))
+    assert recorded
+    assert recorded.calls[0].share < 0.5
 
 
 def test_threads_that_compute_do_not_hold_up_the_report() -> None:
