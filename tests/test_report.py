@@ -1,18 +1,19 @@
 """Layouts of tables and bars, as facts and as invariants."""
 
+import base64
 import io
 import os
 import re
 
 import pytest
-from conftest import needs_posix
-from hypothesis import assume, given
+from conftest import flag, needs_posix
+from hypothesis import given
 from hypothesis import strategies as st
 
 from comparing.entries import Entry
+from comparing.page import page_data
 from comparing.report import (
     ASCII_BLOCKS,
-    BLOCKS,
     bar,
     bars,
     busy_note,
@@ -45,36 +46,11 @@ def test_bar_is_a_share_of_the_width_in_eighths_or_number_signs() -> None:
     assert bar(1, 2, 10, ASCII_BLOCKS) == '#####'
 
 
-@given(st.floats(0, 1e6), st.floats(0.001, 1e6), st.integers(1, 300))
-def test_bar_is_never_empty_nor_wider_than_its_width(
-    value: float, longest: float, width: int
-) -> None:
-    assume(value <= longest)
-    for blocks in (BLOCKS, ASCII_BLOCKS):
-        assert 1 <= len(bar(value, longest, width, blocks)) <= width
-
-
-def test_staircase_and_wall() -> None:
-    one_by_one = [Request('BR', 0, 2, 2), Request('CN', 2, 4, 2)]
-    at_once = [Request('BR', 0, 2, 2), Request('CN', 0, 3, 3)]
-    assert timeline(one_by_one, 4, 11) == [('BR', '████'), ('CN', '    ████')]
-    assert timeline(at_once, 4, 11) == [('BR', '████'), ('CN', '██████')]
-
-
 def test_many_requests_share_rows() -> None:
     many = [Request('AD', start, start + 1, 1) for start in range(2 * MAX_ROWS - 1)]
     timelines = timeline(many, 2 * MAX_ROWS, 5 + MAX_ROWS)
     assert timelines[0] == ('AD+1', '█')
     assert timelines[-1] == ('AD  ', (MAX_ROWS - 1) * ' ' + '█')
-
-
-@given(some_requests, st.integers(1, 200))
-def test_timeline_keeps_to_its_width_and_rows(many: list[Request], width: int) -> None:
-    rows = timeline(many, max(request.end for request in many), width)
-    assert len(rows) <= MAX_ROWS
-    for label, cells in rows:
-        assert len(f'{label} {cells}') <= max(width, len(label) + 2)
-        assert set(cells) <= {' ', '█'}
 
 
 @given(st.floats(0, 1), st.integers(1, 200))
@@ -96,10 +72,6 @@ def test_requests_are_in_flight_together_if_they_overlap() -> None:
     assert most_in_flight([Request('BR', 0, 0, 0.001)] * 3) == 1
 
 
-def test_no_requests_make_no_rows() -> None:
-    assert timeline([], 1, 80) == []
-
-
 def test_limit_is_the_longest_delay_or_the_shared_sum() -> None:
     assert limit([1, 1, 4], concurrency=3) == 4
     assert limit([1, 1, 4], concurrency=1) == 6
@@ -118,11 +90,6 @@ def entry(name: str = 'flags.py', times: tuple[float, ...] = (2.0,), errors: int
     return Entry(name, [], runs=[Run(time, 10**8, requests, errors=errors) for time in times])
 
 
-def test_table_aligns_its_columns() -> None:
-    rows = [['script', 'min', 'max'], ['flags.py', '7.1', '12.2']]
-    assert table(rows, 80) == ['script    min   max', 'flags.py  7.1  12.2']
-
-
 def test_what_tells_least_leaves_first_as_a_terminal_gets_narrower() -> None:
     everything = rows([entry(times=(2.0, 4.0))])
     left = list(everything[0])
@@ -139,6 +106,27 @@ def test_what_tells_least_leaves_first_as_a_terminal_gets_narrower() -> None:
 def test_one_run_has_one_time() -> None:
     assert rows([entry()])[0][:3] == ['script', 'time', 'speed-up']
     assert rows([entry()])[1][:3] == ['flags.py', '2.00', '1.0x']
+
+
+def test_row_has_the_median_of_times_and_limits_and_the_most_of_the_rest() -> None:
+    facts = [(6.0, 1, 3.0, 0), (1.0, 3, 0.25, 5), (2.0, 2, 0.5, 1)]
+    runs = [
+        Run(time, 10**6 * at_once, [Request('BR', 0, 5, delay)] * at_once, errors=errors)
+        for time, at_once, delay, errors in facts
+    ]
+    head, _, cells = rows([entry(times=(3.0,)), Entry('flags_asyncio.py', [], runs=runs)])
+    assert dict(zip(head, cells, strict=True)) == {
+        'script': 'flags_asyncio.py',
+        'min': '1.00',
+        'median': '2.00',
+        'max': '6.00',
+        'speed-up': '1.5x',
+        'MB': '3',
+        'in flight': '3',
+        'limit': '0.50',
+        'eff.': '0.25',
+        'errors': '5',
+    }
 
 
 def test_errors_have_a_column_where_there_are_some() -> None:
@@ -226,6 +214,15 @@ def test_times_that_round_to_nothing_have_no_speed_up() -> None:
     cells = ['flags.py', '0.00', '-', '1', '-', '-']
     assert rows([quick])[1] == cells
     assert list(bars([quick], 30)) == ['flags.py ▏ 0.00 s']
+
+
+@pytest.mark.parametrize(('count', 'pictured'), [(60, 59), (61, 0)])
+def test_page_has_the_flags_of_a_run_with_room_for_them(count: int, pictured: int) -> None:
+    requests = [*[Request('BR', 0, 1, 1)] * (count - 1), Request('CN', 0, 1, 1, status=404)]
+    (data,) = page_data([Entry('flags.py', [], runs=[Run(1.0, None, requests)])])
+    picture = f'data:image/gif;base64,{base64.b64encode(flag("BR")).decode()}'
+    pictures = [picture] * pictured + [None] * (count - pictured)
+    assert [request.get('picture') for request in data['requests']] == pictures
 
 
 @pytest.mark.parametrize('columns', [1, 2, 3, 20])
