@@ -143,7 +143,7 @@ def bar(value: float, longest: float, width: int, blocks: str = BLOCKS) -> str:
 def blocks() -> str:
     """Return the characters to draw with that standard output can take."""
     try:
-        BLOCKS.encode(sys.stdout.encoding)
+        BLOCKS.encode(sys.stdout.encoding or 'utf-8')  # a StringIO takes all
     except UnicodeEncodeError:
         return ASCII_BLOCKS
     return BLOCKS

@@ -62,12 +62,12 @@ def explain(exc: BaseException) -> None:
     """End the script with a line, or none, if exc is no error of the script itself."""
     while isinstance(exc, ExceptionGroup):
         exc = exc.exceptions[0]
+    if isinstance(exc, BrokenExecutor):
+        fail('a worker died before its work was done')
     if isinstance(exc, RuntimeError) and exc.__context__:
         exc = exc.__context__  # a pool without threads cannot be shut down either
     if isinstance(exc, BrokenPipeError):
         sys.exit(128 + interrupts.SIGPIPE)
-    if isinstance(exc, BrokenExecutor):
-        fail('a worker died before its work was done')
     if is_out_of_resources(exc):
         fail(reason(exc))
 

@@ -147,7 +147,6 @@ def test_private_cluster_listens_on_this_machine_only(cluster: tuple[set[str], i
 
 
 @needs_dask
-@pytest.mark.xfail(strict=True, reason='explain() looks at the context of a BrokenExecutor')
 def test_dead_workers_are_reported_in_one_line(cluster: tuple[set[str], int, str]) -> None:
     told = 'prime_pools.py: a worker died before its work was done\n'
     assert cluster[1:] == (1, told)
