@@ -17,7 +17,6 @@ FILES = [
 def test_examples_give_what_they_show(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = f'{path.parent.name}.' if (path.parent / '__init__.py').exists() else ''
     monkeypatch.syspath_prepend(path.parent.parent if package else path.parent)
-    monkeypatch.setattr('doctest._SpoofOut.encoding', 'utf-8')  # some draw with blocks
     results = doctest.testmod(pytest.importorskip(package + path.stem))
     assert results.attempted > 0
     assert results.failed == 0
