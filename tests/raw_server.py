@@ -154,10 +154,10 @@ def stay_silent(conn: socket.socket) -> None:
     left(conn)
 
 
-def drip(at_once: bytes, slowly: bytes, conn: socket.socket) -> None:
-    """Send the first part in one go, and the second a byte a second."""
-    answer(at_once, conn)
-    for byte in slowly:
+def drip_body(conn: socket.socket) -> None:
+    """Send headers in one go, and some of the flag, a byte a second."""
+    answer(HEADERS, conn)
+    for byte in GIF[:20]:
         if left(conn, 1):
             break
         conn.sendall(bytes([byte]))
@@ -210,6 +210,7 @@ BEHAVIORS: dict[str, Handler | None] = {
     'redirects for ever': partial(answer, response('302 Found', b'', 'Location: /flags/br')),
     'redirects to no host': partial(answer, response('302 Found', b'', 'Location: http://a..b/')),
     'redirects once': redirect_once,
+    'redirects to HU': partial(answer, response('302 Found', b'', 'Location: /flags/hu/hu.gif')),
     'answers 500': partial(answer, response('500 Internal Server Error', b'Sorry.')),
     'answers 404': partial(answer, response('404 Not Found', b'Nothing here.')),
     'sends a page': partial(answer, PAGE),
@@ -219,5 +220,5 @@ BEHAVIORS: dict[str, Handler | None] = {
     'sends a bomb': partial(
         send_for_ever, ENDLESS + b'Content-Encoding: gzip\r\n\r\n' + BOMB, MORE
     ),
-    'drips body': partial(drip, HEADERS, GIF),
+    'drips body': drip_body,
 }
