@@ -128,8 +128,14 @@ class FlagsPromises:
         assert run.returncode == 1
         assert one_line(self.script, run.stderr)
         assert 'peer closed connection' in run.stderr
-        assert server.url in run.stderr
+        assert re.search(rf'{server.url}/../..\.gif$', run.stderr)
         assert flag_files() == []
+
+    def test_redirects_are_followed(self, run_script: RunScript) -> None:
+        with misbehaving('redirects once') as server:
+            run = run_script(self.script, '-s', server.url)
+        assert (run.returncode, run.stderr) == (0, '')
+        assert flag_files() == [f'{cc}.gif' for cc in self.codes]
 
 
 # What a server does that is asked for a code, and what is told of that code
@@ -145,6 +151,7 @@ FAILURES = {
     'ID': ('answers 404', r'not found: http://127\.0\.0\.1:\d+/flags/id/id\.gif'),
     'JP': ('sends a page', r'error: not a GIF \(text/html\) \(DecodingError\)'),
     'KE': ('sends a red phrase', r'error: HTTP error 418 - \\x1b\[31mred'),
+    'LA': ('redirects to HU', 'error: HTTP error 500 - Internal Server Error'),
 }
 
 
@@ -215,7 +222,7 @@ class Flags2Promises:
         told = dict(line.split(' ', 1) for line in lines[3 : lines.index('-' * 20)])
         wrong = {cc: told[cc] for cc in FAILURES if not re.fullmatch(FAILURES[cc][1], told[cc])}
         assert wrong == {}
-        assert counts(run.stdout) == {'downloaded': 1, 'found': 1, 'error': 9}
+        assert counts(run.stdout) == {'downloaded': 1, 'found': 1, 'error': 10}
         assert (run.returncode, run.stderr) == (1, '')
         assert flag_files() == ['GB.gif']
 

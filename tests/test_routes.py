@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from conftest import ROOT, RunScript, Server, flag_files
+from conftest import ROOT, RunScript, Server, altered_copy, with_sitecustomize
 from endings import complaints, counts
 from promises import one_line
 from raw_server import FLAG, converse, misbehaving, raw_server, response
 
+from support import servers
 from support.hosts import is_this_machine
 
 each_client = pytest.mark.parametrize('script', ['flags2_threadpool.py', 'flags2_asyncio.py'])
@@ -66,7 +67,8 @@ def test_redirect_from_another_machine_to_this_one_does_not_use_the_proxy(
     asked: list[str] = []
     moved = response('302 Found', b'', f'Location: {fast_server.url}/br/br.gif')
     with raw_server(partial(converse, [moved], asked)) as proxy:
-        run = run_script(script, 'br', '-s', 'http://far.example', http_proxy=proxy.url)
+        host_and_port = proxy.url.removeprefix('http://').removesuffix('/flags')  # is enough
+        run = run_script(script, 'br', '-s', 'http://far.example', http_proxy=host_and_port)
     assert counts(run.stdout) == {'downloaded': 1}
     assert asked == ['http://far.example/br/br.gif']
 
@@ -93,10 +95,24 @@ def https_url(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_downloads_over_tls_from_a_known_authority(https_url: str, run_script: RunScript) -> None:
-    run = run_script('flags.py', '-s', https_url, SSL_CERT_FILE='authority.pem')
-    assert (run.returncode, run.stderr) == (0, '')
-    assert len(flag_files()) == 20
+LOADING_IS_TOLD = """
+import ssl
+load = ssl.SSLContext.load_verify_locations
+def tell_and_load(*args, **options):
+    print('Loading the authorities')
+    load(*args, **options)
+ssl.SSLContext.load_verify_locations = tell_and_load
+"""
+
+
+@each_client
+def test_all_workers_download_over_tls_with_authorities_that_are_loaded_once(
+    script: str, https_url: str, run_script: RunScript
+) -> None:
+    environ = with_sitecustomize(LOADING_IS_TOLD) | {'SSL_CERT_FILE': 'authority.pem'}
+    run = run_script(script, '-s', https_url, **environ)
+    assert counts(run.stdout) == {'downloaded': 20}
+    assert run.stdout.count('Loading the authorities') == 1
 
 
 @each_client
@@ -181,6 +197,16 @@ def test_unreachable_site_of_the_book_suggests_the_local_server(
     assert 'Connection refused (ConnectError)' in run.stderr
     assert one_line(script, run.stderr.lstrip())
     assert run.stderr.endswith('; try -s LOCAL\n')
+
+
+@each_of_flags
+def test_answer_of_the_site_of_the_book_suggests_no_other_server(
+    script: str, run_script: RunScript
+) -> None:
+    with misbehaving('answers 500') as server:
+        folder = altered_copy('support/servers.py', servers.SERVERS['REMOTE'], server.url)
+        run = run_script(script, '-s', 'REMOTE', folder=folder)
+    assert re.fullmatch(rf'{script}: HTTP error 500 .*: {server.url}/../..\.gif\n', run.stderr)
 
 
 def test_password_is_refused_and_not_shown(run_script: RunScript) -> None:
