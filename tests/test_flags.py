@@ -5,7 +5,6 @@ import threading
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from conftest import (
     PATIENCE,
@@ -19,7 +18,7 @@ from conftest import (
     wait_until,
 )
 from promises import FlagsPromises, one_line
-from raw_server import GIF, misbehaving
+from raw_server import GIF
 
 import flags
 from flags import POP20_CC
@@ -64,16 +63,6 @@ def test_flag_of_a_code_in_either_case(
 ) -> None:
     monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
     assert flags.get_flag('BR') == flags.get_flag('br') == flag('BR')
-
-
-@pytest.mark.parametrize('behavior', ['answers 404', 'answers 500'])
-def test_get_flag_raises_on_any_status_that_is_no_success(
-    behavior: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with misbehaving(behavior) as server:
-        monkeypatch.setattr(flags, 'BASE_URL', server.url)
-        with pytest.raises(httpx.HTTPStatusError):
-            flags.get_flag('BR')
 
 
 def test_main_times_any_downloader(

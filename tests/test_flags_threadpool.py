@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import PATIENCE, RunScript, Server, StartScript, StartServer, flag_files
+from conftest import PATIENCE, Server, StartScript, StartServer, flag_files
 from promises import FlagsPromises
 
 import flags
@@ -26,15 +26,6 @@ def test_download_one_returns_the_code_and_download_many_how_many(
     assert flags_threadpool.download_many(['US', 'CN']) == 2
     assert flag_files() == ['BR.gif', 'CN.gif', 'US.gif']
     assert sorted(capsys.readouterr().out.split()) == ['BR', 'CN', 'US']
-
-
-def test_codes_are_printed_in_the_order_of_completion(
-    run_script: RunScript, start_server: StartServer
-) -> None:
-    server = start_server('--min-delay', 0, '--max-delay', 0.3)
-    codes = run_script('flags_threadpool.py', '-s', server.url).stdout.split()[:20]
-    assert sorted(codes) == sorted(flags.POP20_CC)
-    assert codes != sorted(codes)
 
 
 def test_three_runs_in_one_folder_do_not_disturb_each_other(
