@@ -1,50 +1,46 @@
 """The downloading scripts with httpx2, which is developed further, in place of httpx."""
 
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, Server, StartScript, StartServer, flag_files, project_copy
-from endings import FLAGS, FLAGS2, complaints, counts
+from conftest import RunScript, Server, flag_files, project_copy, without
+from endings import FLAGS, FLAGS2
+from promises import Flags2Promises
+from raw_server import misbehaving
 
 pytestmark = pytest.mark.skipif(not find_spec('httpx2'), reason='httpx2 is not installed')
 
 
 @pytest.fixture
-def folder() -> Path:
-    """Return a copy of the project that imports the other library by the same name."""
+def run_with_httpx2(run_script: RunScript) -> RunScript:
+    """Run scripts of a copy of the project that imports the other library by the same name."""
     copy = project_copy()
-    changed = 0
-    for path in [*copy.glob('*.py'), *copy.glob('support/*.py')]:
+    for path in copy.rglob('*.py'):
         text = path.read_text('utf-8')
         if '\nimport httpx\n' in text:
             path.write_text(text.replace('\nimport httpx\n', '\nimport httpx2 as httpx\n'), 'utf-8')
-            changed += 1
-    assert changed
-    return copy
+    return partial(run_script, folder=copy, **without('httpx'))
 
 
 @pytest.mark.parametrize('script', FLAGS)
-def test_first_series_downloads(
-    script: str, folder: Path, start_script: StartScript, fast_server: Server
+def test_first_series_downloads_or_tells_its_failure(
+    script: str, run_with_httpx2: RunScript, fast_server: Server
 ) -> None:
-    process = start_script(script, '-s', fast_server.url, folder=folder)
-    stdout, stderr = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, stderr) == (0, '')
-    assert f'\n{len(flag_files())} downloads in ' in stdout
-    agents = {request['agent'] for request in fast_server.first_requests(5)}
-    assert all(agent.startswith(script) for agent in agents)
+    run = run_with_httpx2(script, '-s', fast_server.url)
+    assert (run.returncode, run.stderr) == (0, '')
+    assert f'\n{len(flag_files())} downloads in ' in run.stdout
+    assert {request['agent'] for request in fast_server.first_requests(5)} == {script}
+    with misbehaving('answers 500') as server:
+        run = run_with_httpx2(script, '-s', server.url)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f'{script}: HTTP error 500 - Internal Server Error: ')
 
 
 @pytest.mark.parametrize('script', FLAGS2)
-def test_second_series_reports(
-    script: str, folder: Path, start_script: StartScript, start_server: StartServer
+def test_second_series_tells_what_has_become_of_each_flag(
+    script: str, run_with_httpx2: RunScript
 ) -> None:
-    server = start_server('--max-delay', 0, '--error-rate', 0.25)
-    process = start_script(script, 'a', 'b', 'c', '-s', server.url, folder=folder)
-    stdout, stderr = process.communicate(timeout=PATIENCE)
-    statuses = [request['status'] for request in server.first_requests(78)]
-    found = {'downloaded': 200, 'found': 404, 'error': 418}
-    assert counts(stdout) == {word: statuses.count(status) for word, status in found.items()}
-    assert len(complaints(stderr)) == 1
-    assert process.returncode == 1
+    promises = Flags2Promises()
+    promises.script = script
+    promises.test_each_kind_of_failure_is_told_with_its_code(run_with_httpx2)
