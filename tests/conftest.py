@@ -329,9 +329,9 @@ def file_server(free_port: int) -> Iterator[str]:
 
 
 def accepts_connections(port: int) -> bool:
-    """Tell whether something listens on a port."""
+    """Tell whether something listens on a port of localhost, at any of its addresses."""
     try:
-        socket.create_connection(('127.0.0.1', port), 1).close()
+        socket.create_connection(('localhost', port), 1).close()
     except OSError:
         return False
     return True
