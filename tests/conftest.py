@@ -129,9 +129,10 @@ def project_copy(with_flags: bool = False) -> Path:
             if path.is_file():
                 target = copy / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)  # without its mode, which may forbid to write
-                times = path.stat()
-                os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))  # else all compiles
+                with suppress(FileNotFoundError):  # which a Python that compiles has just renamed
+                    times = path.stat()
+                    shutil.copyfile(path, target)  # without its mode, which may forbid to write
+                    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))  # else all compiles
     return copy
 
 
