@@ -18,6 +18,7 @@ SMALL_ENDS = [2, LARGE, LARGE, 9999999999999999]  # quick to begin with, in eith
 
 LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')  # about a number
 
+MAX_WORKERS = 61 if sys.platform == 'win32' else 256
 # How many processes a pool has by default that downloads 20 flags
 PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-defined]
 METHODS = multiprocessing.get_all_start_methods()

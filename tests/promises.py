@@ -33,14 +33,13 @@ from conftest import (
     shown_on_terminal,
     started,
 )
-from cpu_tools import METHODS, SMALL, answers, cpu_script, output_of
+from cpu_tools import MAX_WORKERS, METHODS, SMALL, answers, cpu_script, output_of
 from endings import complaints, counts
 from raw_server import by_code, misbehaving, raw_server
 
 from comparing.runs import most_in_flight, requests_of
 from flags import POP20_CC
 from primes import PRIMALITY
-from support.arguments import MAX_WORKERS
 
 ALL_CC = (ROOT / 'country_codes.txt').read_text('ascii').split()
 

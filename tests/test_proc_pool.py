@@ -11,6 +11,7 @@ from conftest import PATIENCE, ROOT
 from cpu_tools import (
     LARGE,
     LINE,
+    MAX_WORKERS,
     SMALL,
     answers,
     cpu_script,
@@ -21,7 +22,7 @@ from cpu_tools import (
 from promises import WorkersPromises
 
 from primes import PRIMALITY
-from support.arguments import MAX_WORKERS, worker_count
+from support.arguments import worker_count
 
 
 class TestPromises(WorkersPromises):
@@ -40,7 +41,7 @@ def test_answers_come_in_descending_order_by_the_default_of_the_executor() -> No
     assert all(LINE.fullmatch(line) for line in lines[1:-1])
 
 
-@pytest.mark.parametrize('count', ['0', '-1', 'x', '1e9', str(MAX_WORKERS + 1), '', '²'])
+@pytest.mark.parametrize('count', ['-1', 'x', '1e9', str(MAX_WORKERS + 1), '', '²'])
 def test_other_numbers_of_workers_are_refused(count: str) -> None:
     with pytest.raises((argparse.ArgumentTypeError, ValueError)):  # both become usage errors
         worker_count(count)
