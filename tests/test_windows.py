@@ -194,6 +194,10 @@ def test_reader_who_leaves_ends_downloads(
     assert len(server.requests()) < 200
 
 
+def test_pools_have_at_most_61_workers(run_script: RunScript) -> None:
+    assert "'62' is not a number from 1 to 61" in run_script('proc_pool.py', 62).stderr
+
+
 def test_reader_who_leaves_ends_pools() -> None:
     with cpu_script('proc_pool.py', 2, numbers=SMALL_ENDS) as process:
         ending = ending_without_reader(process)
@@ -228,29 +232,6 @@ def test_letters_that_the_code_page_lacks_do_no_harm(run_script: RunScript) -> N
     assert r'URL site: http://\u0444' in run.stdout
     assert '1 error.' in run.stdout
     assert 'Traceback' not in run.stderr
-
-
-def test_tests_are_collected_without_what_windows_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have pytest itself, and what tests import, loaded before the simulation begins."""
-    monkeypatch.delenv('PYTHONPATH')
-    code = """if True:
-        import hypothesis, httpx, pkgutil, psutil, pytest, sys, trustme, _pytest
-        for module in pkgutil.walk_packages(_pytest.__path__, '_pytest.'):
-            __import__(module.name)
-        sys.modules.pop('sitecustomize', None)
-        sys.path.insert(0, 'tests/windows')
-        import sitecustomize
-        sys.exit(pytest.main(sys.argv[1:]))
-    """
-    args = ['--collect-only', '-q', '-p', 'no:cacheprovider', '--override-ini=addopts=']
-    run = subprocess.run(
-        [sys.executable, '-c', code, *args],
-        cwd=ROOT,
-        capture_output=True,
-        encoding='utf-8',
-        timeout=PATIENCE,
-    )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
 
 
 def test_reader_who_leaves_is_noticed_where_poll_tells_only_what_it_was_asked(
