@@ -1,6 +1,7 @@
 """What a reader of the chapter looks for in the scripts, and on what helpers depend."""
 
 import ast
+import asyncio
 import importlib
 import inspect
 import re
@@ -8,9 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from comparisons import needs_matplotlib
-from conftest import ROOT, needs_dask
+from conftest import ROOT, Server, needs_dask
+
+import flags
+import flags2_asyncio
+import flags2_sequential
+import flags_asyncio
+from support import clients
 
 # What a reader finds in the script itself: the names and signatures of the book
 COUNTER = 'collections.Counter[flags2_common.DownloadStatus]'
@@ -65,6 +73,28 @@ def test_functions_have_the_signatures_of_the_book(script: str) -> None:
 def test_scripts_have_the_concurrency_of_the_book(script: str) -> None:
     module = importlib.import_module(script)
     assert CONCURRENCY[script] == (module.DEFAULT_CONCUR_REQ, module.MAX_CONCUR_REQ)
+
+
+def test_flags_are_waited_for_as_long_as_in_the_book(
+    fast_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than the slowest of its servers takes."""
+    sent: list[httpx.Request] = []
+
+    async def note(request: httpx.Request) -> None:
+        sent.append(request)
+
+    async def get_flags() -> None:
+        async with clients.AsyncClient(event_hooks={'request': [note]}) as client:
+            await flags_asyncio.get_flag(client, 'BR')
+            await flags2_asyncio.get_flag(client, fast_server.url, 'BR')
+
+    monkeypatch.setattr(flags, 'BASE_URL', fast_server.url)
+    monkeypatch.setattr(clients.own_client(), 'event_hooks', {'request': [sent.append]})
+    flags.get_flag('BR')
+    flags2_sequential.get_flag(fast_server.url, 'BR')
+    asyncio.run(get_flags())
+    assert [request.extensions['timeout']['read'] for request in sent] == [6.1] * 4
 
 
 @pytest.mark.parametrize(
