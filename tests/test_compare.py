@@ -111,6 +111,7 @@ def test_json_has_all_runs_and_where_they_ran(files: tuple[str, Path]) -> None:
         assert f'{run["elapsed"]:.2f}' == rows(files[0])[script['name']][0]
         requests = [Request(*fields) for fields in run['requests']]
         assert len(requests) == 20
+        assert all(0.01 <= each.delay <= 0.05 for each in requests)
         assert run['elapsed'] > max(each.start + each.delay for each in requests) - 0.005
 
 
@@ -140,9 +141,10 @@ def test_no_file_is_left_beside_those_asked_for(files: tuple[str, Path]) -> None
     assert {path.name for path in files[1].iterdir()} == asked_for
 
 
-def test_number_of_runs_is_three_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_are_three_runs_and_delays_of_a_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('sys.argv', ['compare.py'])
-    assert compare.process_args().runs == 3
+    args = compare.process_args()
+    assert (args.runs, args.delay) == (3, (0.24, 0.48))
 
 
 def test_files_are_written_where_links_and_pipes_lead(start_script: StartScript) -> None:
