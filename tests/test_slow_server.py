@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from conftest import (
     StartScript,
     StartServer,
     accepts_connections,
+    altered_copy,
     command,
     connect,
     flag,
@@ -331,6 +333,41 @@ def test_client_that_hangs_up_costs_one_line_at_once(requests: int, endless_serv
     assert request['status'] == 499
     assert request['delay'] == request['end'] - request['start'] < LONG / 2
     assert endless_server.lines()[before:] == [f'BR  {request["delay"]:.3f}s  client gone']
+
+
+def test_connection_that_is_reset_costs_one_line(quiet_server: Server) -> None:
+    before = len(quiet_server.lines())
+    with connect(quiet_server.url) as client:
+        host, port = client.getsockname()[:2]
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    wait_until(lambda: len(quiet_server.lines()) > before)
+    time.sleep(0.1)  # in which more lines would come
+    (line,) = quiet_server.lines()[before:]
+    assert line.startswith(f'{host}:{port}  ConnectionResetError(')
+
+
+def test_silent_connection_is_closed_after_a_minute() -> None:
+    """Have a short minute: for a client that has asked nothing yet, and for one that has."""
+    folder = altered_copy('slow_server.py', 'IDLE_TIMEOUT = 60.0', 'IDLE_TIMEOUT = 0.2')
+    with started(command('slow_server.py', 0, '--max-delay', 0, folder=folder)) as server:
+        url = greeting(server)
+        for request in (b'', ask('zz')):
+            with connect(url) as client:
+                client.settimeout(5)
+                client.sendall(request)
+                while client.recv(65536):
+                    pass
+
+
+def test_port_can_be_used_again_at_once(start_server: StartServer) -> None:
+    server = start_server('--max-delay', 0)
+    with connect(server.url) as client:
+        client.sendall(b'GET / HTTP/1.0\r\n\r\n')
+        while client.recv(65536):  # the side that hangs up first holds the port for a while
+            pass
+    server.process.kill()
+    server.process.wait()
+    assert start_server(port=urlsplit(server.url).port).url == server.url
 
 
 HIDDEN = [
