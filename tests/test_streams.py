@@ -1,6 +1,9 @@
 """What scripts do when nobody reads their output, when it finds no room, or a stream is closed."""
 
+import socket
 import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,10 +27,10 @@ from cpu_tools import SMALL, SMALL_ENDS, copy_with_numbers, cpu_script
 from endings import FLAGS2, ending_of
 from raw_server import misbehaving
 
-from support.interrupts import SIGPIPE
-
 JOBS = 'tests/jobs.py'
 FULL, CLOSED = '2>/dev/full', '<&- >&- 2>&-'
+
+needs_linux = pytest.mark.skipif(sys.platform != 'linux', reason='needs sockets that Linux has')
 
 
 def leave(process: subprocess.Popen[str], lines: int = 1) -> None:
@@ -37,7 +40,7 @@ def leave(process: subprocess.Popen[str], lines: int = 1) -> None:
     for _ in range(lines):
         process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=PATIENCE) == 128 + SIGPIPE
+    assert process.wait(timeout=PATIENCE) == 141
     assert process.stderr.read() == ''
     wait_until(lambda: not members(process.pid))
 
@@ -100,6 +103,34 @@ def test_ctrl_c_may_end_the_reader_of_the_output_too(start_script: StartScript) 
         press_ctrl_c(process)
         ending = ending_of(process)
     assert (ending.status, ending.stderr) == (130, 'flags_threadpool.py: interrupted\n')
+
+
+def writes_of(args: list[str]) -> list[str]:
+    """Return what a process writes on stdout, write by write: such a socket keeps them apart."""
+    reader, writer = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    with reader, started(args, stdout=writer):
+        writer.close()
+        return [write.decode() for write in iter(partial(reader.recv, 65536), b'')]
+
+
+@needs_linux
+@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py', 'prime_pools.py'])
+def test_each_result_can_be_read_at_once(script: str) -> None:
+    lines = writes_of(command(script, 1, folder=copy_with_numbers(SMALL)))
+    assert [line.count('\n') for line in lines] == [1] * (1 + len(SMALL) + 1)
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    ('script', 'lines'), [('flags_threadpool_futures.py', 1), *[(each, 3) for each in FLAGS2]]
+)
+def test_what_begins_can_be_read_before_the_first_download(
+    script: str, lines: int, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.2, '--max-delay', 0.2)
+    options = ['-v', 'br'] if script in FLAGS2 else []
+    first, *_ = writes_of(command(script, *options, '-s', server.url))
+    assert first.count('\n') == lines
 
 
 def errors_on_a_full_disk(args: list[str]) -> str:
