@@ -4,7 +4,8 @@ import random
 import re
 import time
 
-from conftest import PATIENCE
+import pytest
+from conftest import PATIENCE, with_sitecustomize
 from cpu_tools import LARGE, answers, cpu_script, kill_worker, output_of, wait_until_busy
 from promises import WorkersPromises
 
@@ -22,6 +23,13 @@ def test_results_come_in_the_order_of_completion() -> None:
         lines = output_of(process)
     assert list(answers(lines))[-1] == SLOWEST
     assert lines[-1].startswith('3 checks in ')
+
+
+def test_workers_are_as_many_as_cpus_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    three_cpus = with_sitecustomize('import os', 'os.cpu_count = lambda: 3')
+    monkeypatch.setenv('PYTHONPATH', three_cpus['PYTHONPATH'])
+    with cpu_script('procs.py', numbers=[2, 3]) as process:
+        assert output_of(process)[0] == 'Checking 2 numbers with 3 processes:'
 
 
 def test_killed_worker_is_named() -> None:

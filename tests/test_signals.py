@@ -295,9 +295,14 @@ def test_lock_that_nobody_releases_does_not_delay_the_end(start_script: StartScr
     assert ending.stdout == 'done\n'  # what is registered for the exit is done
 
 
-def test_last_words_may_take_a_while_on_a_busy_machine(start_script: StartScript) -> None:
-    ending = interrupted(start_script(JOBS, 'speak_slowly'))
-    assert (ending.status, ending.stderr) == (130, 'jobs.py: goodbye\n')
+def test_last_words_come_within_a_second_and_may_take_a_while(start_script: StartScript) -> None:
+    """Have two more tries on a busy machine; the words themselves take 0.3 seconds."""
+    for _ in range(3):
+        ending = interrupted(start_script(JOBS, 'speak_slowly'))
+        assert (ending.status, ending.stderr) == (130, 'jobs.py: goodbye\n')
+        if ending.seconds < 1.5:
+            break
+    assert 0.9 < ending.seconds < 1.5
 
 
 def test_output_that_nobody_reads_does_not_delay_the_end(start_script: StartScript) -> None:
