@@ -33,7 +33,7 @@ from comparing.trace import trace
 from pools.kinds import KINDS
 from support import interrupts
 from support.arguments import add_workers_argument, positive, seconds
-from support.console import complain, fail, plural
+from support.console import complain, discard_unwritable_output, fail, plural
 from support.exits import orderly_exit
 from support.servers import add_server_option
 
@@ -49,8 +49,11 @@ TEMPLATE = slow_server.PAGE
 
 def main() -> None:
     """Run the scripts; then show, and save, what the command line asks for."""
-    args = process_args()
-    with orderly_exit(GRACE):
+    try:
+        args = process_args()
+    finally:
+        discard_unwritable_output()  # if nobody reads the help
+    with orderly_exit(grace=GRACE):
         interrupts.hold(measure)
         if args.plot:
             load_plots()

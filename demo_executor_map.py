@@ -18,6 +18,7 @@ import argparse
 from concurrent import futures
 from time import sleep, strftime
 
+from support.arguments import parse
 from support.exits import orderly_exit
 
 
@@ -48,6 +49,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    argparse.ArgumentParser(description='Show when map yields its results.').parse_args()
+    parse(argparse.ArgumentParser(description='Show when map yields its results.'))
     with orderly_exit():
         main()

@@ -18,7 +18,7 @@ from support.commands import command_line
 
 POP20_CC: list[str] = list('CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR'.split())
 
-BASE_URL = os.environ.get('FLAGS_URL', 'https://www.fluentpython.com/data/flags')
+BASE_URL = os.environ.get('FLAGS_URL') or 'https://www.fluentpython.com/data/flags'
 DEST_DIR = Path('downloaded')
 
 
@@ -47,7 +47,7 @@ def download_many(cc_list: list[str]) -> int:
 
 def main(downloader: Callable[[list[str]], int]) -> None:
     """Time downloader on the 20 flags, from the server that the command line names."""
-    with command_line():  # which sets BASE_URL
+    with command_line(BASE_URL):  # which sets it to what -s says
         DEST_DIR.mkdir(exist_ok=True)
         t0 = time.perf_counter()
         count = downloader(POP20_CC)

@@ -23,11 +23,13 @@ from tqdm import tqdm
 import flags
 from flags import DEST_DIR, POP20_CC
 from support import clients, hosts, interrupts, servers
-from support.arguments import positive
+from support.answers import not_found
+from support.arguments import parse, positive
 from support.console import complain, fail, plural, reason, tell
 from support.exits import is_out_of_resources, orderly_exit
 from support.files import raise_file_limit
 from support.servers import SERVERS
+from support.sessions import changed
 
 __all__ = [
     'DEST_DIR',
@@ -58,6 +60,7 @@ class DownloadStatus(Enum):
 
 Downloader = Callable[[list[str], str, bool, int], Counter[DownloadStatus]]
 
+# What a run has come to so far, in case that a signal ends it before download_many returns
 _saved: list[str] = []
 _errors: list[str] = []
 
@@ -69,23 +72,57 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     """
     args, cc_list = process_args(default_concur_req)
     actual_req = min(args.max_req, max_concur_req, len(cc_list))
-    with orderly_exit(), servers.running(args.server) as base_url:
+    for earlier in (_saved, _errors, not_found):
+        earlier.clear()  # of an earlier run in a session
+    t0 = time.perf_counter()
+    with (
+        orderly_exit(lambda: report_in_time(cc_list, t0)),
+        servers.running(args.server) as base_url,
+        changed(tqdm, monitor_interval=0),  # the bar needs no thread
+        changed(tqdm, _lock=threading.RLock()),  # the default one serves processes too
+    ):
         make_dest_dir()
         clients.prepare(base_url)
-        tqdm.monitor_interval = 0  # the bar needs no thread
-        tqdm.set_lock(threading.RLock())  # the default one serves processes too
         actual_req = limit_requests(actual_req, base_url)
         t0 = time.perf_counter()
-        interrupts.set_last_words(lambda: report_saved(cc_list, t0))
         counter: Counter[DownloadStatus] = Counter()
         with suppress(KeyboardInterrupt):  # which may come before the first download, too
             initial_report(cc_list, actual_req, args.server, base_url)
             counter = counts_of(download_many, cc_list, base_url, args.verbose, actual_req)
         if interrupts.stop_signal:
-            counter[DownloadStatus.OK] = len(_saved)
+            counter = counts_so_far(counter)
         if _errors and not args.verbose:
             complain(_errors[0])
         final_report(cc_list, counter, t0)
+        if not interrupts.stop_signal:
+            exit_unless_complete(cc_list, counter, base_url)
+
+
+def counts_of(
+    download_many: Downloader, cc_list: list[str], base_url: str, verbose: bool, actual_req: int
+) -> Counter[DownloadStatus]:
+    """Return what download_many counts, or what is known if it gets no more threads or files."""
+    try:
+        return download_many(cc_list, base_url, verbose, actual_req)
+    except BaseException as exc:
+        if interrupts.stop_signal:
+            return Counter()
+        if not is_out_of_resources(exc):
+            raise
+        _errors.insert(0, reason(exc))
+        return Counter({DownloadStatus.OK: len(_saved)})
+
+
+def counts_so_far(counted: Counter[DownloadStatus]) -> Counter[DownloadStatus]:
+    """Return what is known of downloads that a signal has ended, some before they were counted."""
+    known = {DownloadStatus.NOT_FOUND: len(not_found), DownloadStatus.ERROR: len(_errors)}
+    return counted | Counter(known) | Counter({DownloadStatus.OK: len(_saved)})
+
+
+def exit_unless_complete(
+    cc_list: list[str], counter: Counter[DownloadStatus], base_url: str
+) -> None:
+    """Exit with status 1 if a download ended in an error or was left out, or none was to be had."""
     if counter[DownloadStatus.ERROR] or counter.total() < len(cc_list):
         sys.exit(1)
     has_found_none = counter[DownloadStatus.NOT_FOUND] and not counter[DownloadStatus.OK]
@@ -94,25 +131,11 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         fail(f'no flags at {base_url}: {others}')
 
 
-def counts_of(
-    download_many: Downloader, cc_list: list[str], base_url: str, verbose: bool, actual_req: int
-) -> Counter[DownloadStatus]:
-    """Return what download_many counts, or what is saved if it gets no more threads or files."""
-    try:
-        return download_many(cc_list, base_url, verbose, actual_req)
-    except BaseException as exc:
-        if not interrupts.stop_signal:
-            if not is_out_of_resources(exc):
-                raise
-            _errors.insert(0, reason(exc))
-        return Counter({DownloadStatus.OK: len(_saved)})
-
-
-def report_saved(cc_list: list[str], start_time: float) -> None:
+def report_in_time(cc_list: list[str], start_time: float) -> None:
     """Print the report of a download_many that cannot be broken off."""
     if list(getattr(tqdm, '_instances', [])):
         tell('')  # below a bar that is half-drawn
-    final_report(cc_list, Counter({DownloadStatus.OK: len(_saved)}), start_time)
+    final_report(cc_list, counts_so_far(Counter()), start_time)
 
 
 def make_dest_dir() -> None:
@@ -135,7 +158,8 @@ def limit_requests(actual_req: int, base_url: str) -> int:
 
 def save_flag(img: bytes, filename: str) -> None:
     """Do what the function in flags.py does, and remember it in case a count is lost."""
-    interrupts.check()  # a flag saved after the last report would make it wrong
+    if threading.current_thread() is not threading.main_thread():
+        interrupts.check()  # a flag saved after the last report would make it wrong
     flags.save_flag(img, filename)
     _saved.append(filename)
 
@@ -153,7 +177,7 @@ def process_args(
     Exit with status 2 if it makes no sense.
     """
     parser = argument_parser(default_concur_req)
-    args = parser.parse_args(argv)
+    args = parse(parser, argv)
     try:
         return args, expand_cc_args(args.every, args.all, args.cc, args.limit)
     except ValueError as exc:
@@ -185,7 +209,8 @@ def argument_parser(default_concur_req: int) -> argparse.ArgumentParser:
         default=default_concur_req,
         help='maximum concurrent requests (default=%(default)s)',
     )
-    servers.add_server_option(parser, DEFAULT_SERVER)
+    is_set = SERVERS['REMOTE'] != flags.BASE_URL
+    servers.add_server_option(parser, flags.BASE_URL if is_set else DEFAULT_SERVER)
     add('-v', '--verbose', action='store_true', help='output detailed progress info')
     return parser
 

@@ -16,7 +16,7 @@ from time import perf_counter
 from pools.kinds import KINDS, NOUNS, executor_of
 from primes import NUMBERS
 from proc_pool import check
-from support.arguments import add_workers_argument
+from support.arguments import add_workers_argument, parse
 from support.console import plural
 from support.exits import orderly_exit
 
@@ -54,7 +54,7 @@ def process_args() -> argparse.Namespace:
     parser.add_argument(
         '--scheduler', metavar='ADDRESS', help="use this dask scheduler's workers; for -x dask"
     )
-    args = parser.parse_args()
+    args = parse(parser)
     if args.scheduler is not None and args.executor != 'dask':
         parser.error('--scheduler goes with -x dask')
     if args.workers and (args.scheduler is not None or args.executor == 'serial'):

@@ -14,6 +14,7 @@ Most of the large ones are prime or squares of primes, which takes trial divisio
 import argparse
 import math
 
+from support.arguments import parse
 from support.console import fail
 from support.exits import orderly_exit
 
@@ -57,7 +58,7 @@ def is_prime(n: int) -> bool:
 
 def main() -> None:
     """Print the numbers, marking the primes; fail if the table is wrong."""
-    argparse.ArgumentParser(description='Check the table of large numbers.').parse_args()
+    parse(argparse.ArgumentParser(description='Check the table of large numbers.'))
     with orderly_exit():
         for n in NUMBERS:
             prime = is_prime(n)

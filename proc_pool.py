@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from primes import NUMBERS, is_prime
-from support.arguments import add_workers_argument
+from support.arguments import add_workers_argument, parse
 from support.console import plural
 from support.exits import orderly_exit
 from support.workers import quiet_processes
@@ -45,7 +45,7 @@ def main() -> None:
     """Check the numbers with as many processes as the command line asks for."""
     parser = argparse.ArgumentParser(description='Check numbers for primality in a pool.')
     add_workers_argument(parser)
-    workers: int | None = parser.parse_args().workers
+    workers: int | None = parse(parser).workers
     with orderly_exit():
         executor = futures.ProcessPoolExecutor(workers, mp_context=quiet_processes())
         actual_workers = executor._max_workers

@@ -24,7 +24,7 @@ from time import perf_counter
 
 from primes import NUMBERS
 from proc_pool import PrimeResult, check
-from support.arguments import add_workers_argument
+from support.arguments import add_workers_argument, parse
 from support.console import plural
 from support.exits import orderly_exit
 from support.workers import Process, quiet_processes
@@ -85,7 +85,7 @@ def main() -> None:
     """Check the numbers with as many processes as the command line asks for."""
     parser = argparse.ArgumentParser(description='Check numbers for primality in processes.')
     add_workers_argument(parser)
-    workers = parser.parse_args().workers or os.cpu_count() or 1
+    workers = parse(parser).workers or os.cpu_count() or 1
     with orderly_exit():
         print(
             f'Checking {len(NUMBERS)} numbers with {plural(workers, "process")}:',

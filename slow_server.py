@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
-from support.arguments import in_range, seconds
+from support.arguments import in_range, parse, seconds
 from support.console import tell
 from support.files import raise_file_limit
 from support.history import CLIENT_GONE, Exchange, History
@@ -263,7 +263,7 @@ def host_name(text: str) -> str:
 def process_args() -> argparse.Namespace:
     """Read the command line; exit with status 2 if it makes no sense."""
     parser = argument_parser()
-    args = parser.parse_args()
+    args = parse(parser)
     if args.min_delay is None:
         args.min_delay = min(MIN_DELAY, args.max_delay)
     if args.min_delay > args.max_delay:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -110,7 +111,8 @@ def run_of(output: str, errors: str, status: int) -> Run:
     failed = counts.get('error', 0)
     failure = ''
     if not elapsed or status not in ((0, 1) if failed else (0,)):  # 1: it has counted errors
-        failure = f'exit status {status}'
+        by_signal = status < 0 and f'ended by {signal.Signals(-status).name}'
+        failure = by_signal or f'exit status {status}'
     elif counts.get('cancelled'):
         failure = f'{counts["cancelled"]} cancelled'
     elif counts.get('download') == 0:

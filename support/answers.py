@@ -12,6 +12,8 @@ CODINGS = {'gzip', 'deflate', 'br', 'zstd'}  # which httpx decodes, to any size
 GIF_SIGNATURES = (b'GIF87a', b'GIF89a')
 GIF_TRAILER = b';'
 
+not_found: list[str] = []  # URLs, for the report of a run that is interrupted
+
 
 def check_progress(body: bytearray, start: float) -> None:
     """Raise httpx.DecodingError if a body is too large, httpx.ReadTimeout if it trickles.
@@ -49,6 +51,8 @@ def checked(url: httpx.URL | str, response: httpx.Response) -> httpx.Response:
 
     A server that answers everything may send a login page instead, or an application.
     """
+    if response.status_code == httpx.codes.NOT_FOUND:
+        not_found.append(str(url))
     is_flag = response.is_success and str(url).partition('?')[0].endswith('.gif')
     if is_flag and (flaw := flaw_of_gif(response)):
         raise httpx.DecodingError(f'not a GIF ({flaw})', request=response.request)

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from support.console import discard_unwritable_output
+from support.sessions import at_prompt
+
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
 
 
@@ -21,6 +24,14 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
 
     number.__name__ = kind.__name__  # for argparse's "invalid int value"
     return number
+
+
+def parse(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
+    """Return what argv says, by default the command line; a prompt has none."""
+    try:
+        return parser.parse_args([] if argv is None and at_prompt() else argv)
+    finally:
+        discard_unwritable_output()  # if nobody reads the help
 
 
 positive = in_range(1, math.inf, int)

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -19,6 +19,7 @@ from support import interrupts
 from support.answers import checked
 from support.console import reason, script_name, system_error
 from support.routes import prepare
+from support.sessions import at_prompt
 from support.transports import AsyncTransport, Transport
 
 __all__ = ['AsyncClient', 'get', 'prepare']
@@ -26,7 +27,7 @@ __all__ = ['AsyncClient', 'get', 'prepare']
 
 def command_name() -> str:
     """Return the command as a server may know it: the script and its options, but not -s."""
-    words = iter(sys.argv[1:])
+    words = iter([] if at_prompt() else sys.argv[1:])
     options = [
         word
         for word in words
@@ -35,7 +36,8 @@ def command_name() -> str:
     return ascii(' '.join([script_name(), *options]))[1:-1]
 
 
-HEADERS = {'Accept-Encoding': 'identity', 'User-Agent': command_name()}
+UNPACKED = {'Accept-Encoding': 'identity'}
+
 _worker = threading.local()  # what a thread keeps: its client, and in which process it was made
 
 
@@ -45,9 +47,11 @@ def get(url: str, **options: Any) -> httpx.Response:
     Raise httpx.HTTPError unless a response comes in time; KeyboardInterrupt after a signal.
     """
     interrupts.check()
+    client = own_client()
+    client.headers['User-Agent'] = command_name()  # of this run, while a session has many
     try:
         with plain_errors(url):
-            return checked(url, own_client().get(url, **options))
+            return checked(url, client.get(url, **options))
     finally:
         interrupts.check()  # the request may have been broken off
 
@@ -58,7 +62,12 @@ class AsyncClient(httpx.AsyncClient):
     def __init__(self, **options: Any) -> None:
         """Take the same options as httpx's client."""
         super().__init__(transport=AsyncTransport(), **options)
-        self.headers.update(HEADERS)
+        self.headers.update(UNPACKED | {'User-Agent': command_name()})
+
+    async def __aenter__(self) -> Self:
+        """Have signals cancel tasks: an exception in the event loop would tear that down."""
+        interrupts.hold(self)
+        return await super().__aenter__()
 
     async def get(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Do what httpx's client does, but raise asyncio.CancelledError after a signal."""
@@ -67,12 +76,12 @@ class AsyncClient(httpx.AsyncClient):
         task = asyncio.current_task()
         interrupts.on_stop(task, cancel)
         try:
-            if interrupts.stop_signal:
-                raise asyncio.CancelledError
             with plain_errors(url):
                 return checked(url, await super().get(url, **options))
         finally:
             interrupts.done(task)
+            if interrupts.stop_signal:
+                raise asyncio.CancelledError
 
     async def __aexit__(self, exc_type: Any = None, exc: Any = None, traceback: Any = None) -> None:
         """Close the client; once its block has failed, what other tasks raise is no news."""
@@ -81,13 +90,14 @@ class AsyncClient(httpx.AsyncClient):
         if exc or interrupts.stop_signal:
             asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         await super().__aexit__(exc_type, exc, traceback)
+        interrupts.done(self)
 
 
 def own_client() -> httpx.Client:
     """Return the calling thread's client, which is closed after the thread has ended."""
     if getattr(_worker, 'process', 0) != os.getpid():  # a forked one keeps off these connections
         _worker.process = os.getpid()
-        _worker.client = httpx.Client(transport=Transport(), headers=HEADERS)
+        _worker.client = httpx.Client(transport=Transport(), headers=UNPACKED)
         weakref.finalize(threading.current_thread(), _worker.client.close)
     client: httpx.Client = _worker.client
     return client

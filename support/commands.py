@@ -4,26 +4,26 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 
-from support import clients, interrupts, servers
-from support.console import complain, fail, reason
-from support.exits import orderly_exit
+from support import clients, servers
+from support.arguments import parse
+from support.console import fail, reason
+from support.exits import orderly_exit, say_interrupted
+from support.sessions import at_prompt, changed
 
 
 @contextmanager
-def command_line() -> Iterator[None]:
+def command_line(default: str) -> Iterator[None]:
     """Context manager: set BASE_URL to the server that -s names; tell errors in one line."""
     description = (sys.modules['__main__'].__doc__ or '').partition('\n')[0]
     parser = argparse.ArgumentParser(description=description)
-    servers.add_server_option(parser, default='REMOTE')
-    server = parser.parse_args().server
-    with orderly_exit(), servers.running(server) as url:
-        set_base_url(url)
+    servers.add_server_option(parser, default)
+    server = parse(parser).server
+    with orderly_exit(say_interrupted_below_codes), servers.running(server) as url, base_url(url):
         clients.prepare(url)
-        interrupts.set_last_words(complain_below_codes)
         try:
             yield
         except BaseException as exc:
@@ -31,22 +31,33 @@ def command_line() -> Iterator[None]:
             error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
             if not isinstance(error, httpx.HTTPError) or 'dev' in sys._xoptions:
                 raise
-            offline = server == 'REMOTE' and isinstance(error, httpx.TransportError)
+            is_remote = url == servers.SERVERS['REMOTE'] and not at_prompt()
+            offline = is_remote and isinstance(error, httpx.TransportError)
             fail(describe(error) + ('; try -s LOCAL' if offline else ''))
 
 
-def set_base_url(url: str) -> None:
-    """Let url be BASE_URL: of flags.py, of a listing that has imported it, and of new processes."""
-    for name in ('flags', '__main__'):
-        if module := sys.modules.get(name):
-            vars(module)['BASE_URL'] = url
-    os.environ['FLAGS_URL'] = url  # where flags.py finds it when a process imports it anew
+@contextmanager
+def base_url(url: str) -> Iterator[None]:
+    """Context manager: let url be BASE_URL in flags.py, and in a listing that has imported it.
+
+    Processes that import flags.py anew find it in the environment.
+    """
+    before = os.environ.get('FLAGS_URL')
+    os.environ['FLAGS_URL'] = url
+    try:
+        with ExitStack() as stack:
+            for name in {'flags', '__main__'} & set(sys.modules):
+                stack.enter_context(changed(sys.modules[name], BASE_URL=url))
+            yield
+    finally:
+        del os.environ['FLAGS_URL']
+        os.environ.update({} if before is None else {'FLAGS_URL': before})
 
 
-def complain_below_codes() -> None:
+def say_interrupted_below_codes() -> None:
     """Say that downloads were interrupted, on a line of its own."""
     print(flush=True)
-    complain('interrupted')
+    say_interrupted()
 
 
 def describe(exc: httpx.HTTPError) -> str:

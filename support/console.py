@@ -4,13 +4,19 @@ import io
 import os
 import ssl
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from support.sessions import at_prompt
+
 
 def script_name() -> str:
-    """Return the name that the user has called the script by."""
-    return Path(sys.argv[0]).name
+    """Return the name that the user has called the script by, if there is one."""
+    if at_prompt():
+        return 'Python session'
+    name = Path(sys.argv[0]).name
+    return '<stdin>' if name in ('', '-') else name
 
 
 def tell(line: str) -> None:
@@ -55,6 +61,15 @@ def system_error(exc: BaseException) -> str | None:
         is_posix = exc.errno > 0 and sys.platform != 'win32'  # asyncio changes the words there
         return os.strerror(exc.errno) if is_posix else exc.strerror
     return None
+
+
+def discard_unwritable_output() -> None:
+    """Let go of what stdout cannot take, which would fail again at exit."""
+    try:
+        print(end='', flush=True)
+    except OSError:
+        with suppress(OSError):  # a stream of a session is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:

@@ -3,19 +3,27 @@
 import os
 import sys
 import threading
+import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-from support import interrupts
+from support import signals
 
 OFTEN_ALLOWED = (10240, 4096, 1024)  # open files, where "unlimited" is refused, as on macOS
+LONGEST_WRITE = 60.0  # seconds
 
 
 def save(path: Path, content: bytes) -> None:
-    """Write a file beside path, then rename it; raise OSError if that cannot be done."""
+    """Write a file beside path, then rename it; raise OSError if that cannot be done.
+
+    The folder is made if there is none, as in a notebook where no script has run.
+    """
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
-    with interrupts.blocked():
+    with signals.blocked():
         try:
+            path.parent.mkdir(exist_ok=True)
+            remove_left_parts(path.parent)
             partial.write_bytes(content)
             partial.replace(path)
         except OSError as exc:
@@ -23,6 +31,15 @@ def save(path: Path, content: bytes) -> None:
             raise
         finally:
             with suppress(OSError):  # it may never have existed
+                partial.unlink()
+
+
+@cache
+def remove_left_parts(folder: Path) -> None:
+    """Remove partial files of processes that were killed, as by SIGQUIT, while they wrote."""
+    for partial in folder.glob('.*.[0-9]*.[0-9]*'):
+        with suppress(OSError):  # another script may remove it, too
+            if time.time() - partial.stat().st_mtime > LONGEST_WRITE:
                 partial.unlink()
 
 

@@ -3,6 +3,7 @@
 import os
 import ssl
 import sys
+from contextlib import suppress
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
@@ -62,7 +63,8 @@ def prepare(base_url: str) -> None:
     if 'asyncio' in sys.modules:
         if not find_spec('sniffio'):  # else it is searched for several times per request
             sys.modules['sniffio'] = None  # type: ignore[assignment]
-        anyio.run(anyio.sleep, 0)
+        with suppress(RuntimeError):  # a notebook runs a loop already
+            anyio.run(anyio.sleep, 0)
 
 
 def variable_at_fault() -> str:

@@ -123,7 +123,8 @@ def is_base_url(text: str) -> bool:
 
 def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
     """Let the user choose a server by -s or --server."""
-    shown_default = f' (default={default})' if default else ''
+    labels = {url: label for label, url in SERVERS.items()}
+    shown_default = f' (default={labels.get(default, default)})' if default else ''
     parser.add_argument(
         '-s',
         '--server',

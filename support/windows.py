@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
+
+from support.signals import SIGPIPE
 
 DELAY = 0.1  # seconds in which a main thread that computes notices a signal by itself
 
@@ -18,40 +20,51 @@ DELAY = 0.1  # seconds in which a main thread that computes notices a signal by 
 NEW_GROUP = getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0)
 
 
-def notice_signals(stop: Callable[[int], None]) -> None:
-    """Have stop(number) called in a thread soon after each signal.
+@contextmanager
+def noticing_signals(stop: Callable[[int], None]) -> Iterator[None]:
+    """Context manager: have stop(number) called in a thread soon after each signal.
 
-    Before Python 3.14, none wakes a main thread that waits for a lock.
+    Before Python 3.14, none wakes a main thread that waits for a lock. A pipe without a reader
+    is noticed, too, and a write to it raises BrokenPipeError.
     """
-    if sys.platform == 'win32':
-        receiver, sender = socket.socketpair()
-        sender.setblocking(False)
-        signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=_notice, args=(receiver, sender, stop), daemon=True).start()
+    if sys.platform != 'win32':
+        yield
+        return
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    with receiver, sender, redirect_stdout(_noticing_output(stop) or sys.stdout):
+        before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=_notice, args=(receiver, stop), daemon=True).start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            sender.shutdown(socket.SHUT_RDWR)
 
 
-def _notice(receiver: socket.socket, _sender: socket.socket, stop: Callable[[int], None]) -> None:
-    """Call stop for each number received; the sender must not be closed meanwhile."""
-    while True:
-        (number,) = receiver.recv(1)
-        time.sleep(DELAY)
-        stop(number)
+def _notice(receiver: socket.socket, stop: Callable[[int], None]) -> None:
+    """Call stop for each number received, until there are no more."""
+    with suppress(OSError):
+        while number := receiver.recv(1):
+            time.sleep(DELAY)
+            stop(number[0])
 
 
-def notice_broken_pipe(has_left: Callable[[], object]) -> None:
-    """Have has_left() called as soon as stdout has no reader, and BrokenPipeError raised."""
-    if sys.platform == 'win32' and sys.stdout and not sys.stdout.isatty():
-        raw = Pipe(sys.stdout.fileno(), 'wb', closefd=False)
-        raw.has_left = has_left
-        sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(raw), sys.stdout.encoding, errors='backslashreplace'
-        )
+def _noticing_output(stop: Callable[[int], None]) -> io.TextIOWrapper | None:
+    """Return standard output that tells of a broken pipe, or None if it is no file."""
+    if sys.stdout and not sys.stdout.isatty():
+        with suppress(OSError):
+            raw = Pipe(sys.stdout.fileno(), 'wb', closefd=False)
+            raw.stop = stop
+            buffer = io.BufferedWriter(raw)
+            return io.TextIOWrapper(buffer, sys.stdout.encoding, errors='backslashreplace')
+    return None
 
 
 class Pipe(io.FileIO):
     """Standard output: without a reader, a write fails with EINVAL on Windows, without SIGPIPE."""
 
-    has_left: Callable[[], object]
+    stop: Callable[[int], None]
 
     def write(self, data: Any) -> int:
         """Write data; raise BrokenPipeError if nobody reads it."""
@@ -60,7 +73,7 @@ class Pipe(io.FileIO):
         except OSError as exc:
             if exc.errno != errno.EINVAL:
                 raise
-            self.has_left()
+            self.stop(SIGPIPE)
             raise BrokenPipeError from exc
 
 

@@ -9,8 +9,8 @@ import threading
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 
-from support import interrupts, windows
-from support.exits import discard_unwritable_output
+from support import interrupts, signals, windows
+from support.console import discard_unwritable_output
 
 
 class Process(multiprocessing.Process):
@@ -25,7 +25,7 @@ class Process(multiprocessing.Process):
         put_off = () if is_forked else (signal.SIGTERM,)
         interrupts.hold(self)
         try:
-            with interrupts.blocked(*put_off), windows.ignoring_ctrl_c():
+            with signals.blocked(*put_off), windows.ignoring_ctrl_c():
                 super().start()
         finally:
             interrupts.done(self)
@@ -33,10 +33,10 @@ class Process(multiprocessing.Process):
     def run(self) -> None:
         """Do the work until the parent sends SIGTERM, or ends without a word."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it ends at once, even while it waits
-        for number in interrupts.SIGNALS - {signal.SIGTERM}:
-            signal.signal(number, signal.SIG_IGN)
+        for number in signals.SIGNALS - {signal.SIGTERM}:
+            signal.signal(number, tell_parent if number == signals.SIGPIPE else signal.SIG_IGN)
         try:
-            with interrupts.blocked():  # else this thread takes the signals
+            with signals.blocked():  # else this thread takes the signals
                 threading.Thread(target=end_with_parent, daemon=True).start()
             if sys.platform != 'win32':
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -45,6 +45,12 @@ class Process(multiprocessing.Process):
             sys.exit(1)  # which the parent will tell
         finally:
             discard_unwritable_output()  # else it fails again, at exit
+
+
+def tell_parent(number: int, _frame: object) -> None:
+    """Send a signal to the parent process: nobody reads what both of them print."""
+    if (parent := multiprocessing.parent_process()) and parent.pid:
+        os.kill(parent.pid, number)
 
 
 def end_with_parent() -> None:
@@ -59,6 +65,6 @@ def quiet_processes() -> BaseContext:
     context = copy.copy(multiprocessing.get_context())
     context.Process = Process  # type: ignore[misc]
     if context.get_start_method() != 'fork' and sys.platform != 'win32':
-        with interrupts.blocked():
+        with signals.blocked():
             resource_tracker.ensure_running()  # it must outlive the workers, to clean up after them
     return context

@@ -37,8 +37,8 @@ def send(process: subprocess.Popen[str], name: str, to: str = 'group') -> None:
 
 
 def status_of(name: str) -> int:
-    """Return the exit status that stands for a signal."""
-    return 128 + signal.Signals[name]
+    """Return how a process has ended by a signal, as its parent sees it."""
+    return -signal.Signals[name]
 
 
 def ending_of(process: subprocess.Popen[str]) -> Ending:

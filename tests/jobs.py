@@ -18,9 +18,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import files, interrupts
+from support import files, signals
 from support.console import complain
-from support.exits import orderly_exit
+from support.exits import orderly_exit, say_interrupted
 from support.workers import Process, quiet_processes
 
 left: list[object] = []  # until the module is deleted
@@ -37,14 +37,14 @@ def compute() -> None:
         raise
 
 
+def slow_goodbye() -> None:
+    """Say goodbye, after a while."""
+    time.sleep(0.3)
+    complain('goodbye')
+
+
 def speak_slowly() -> None:
-    """Have last words that take a while, and do what nothing can break off."""
-
-    def last_words() -> None:
-        time.sleep(0.3)
-        complain('goodbye')
-
-    interrupts.set_last_words(last_words)
+    """Do what nothing can break off, before a slow goodbye."""
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(time.sleep, 120)
         print('ready', flush=True)
@@ -55,7 +55,7 @@ def wait_while_others_get_signals() -> None:
     """Wait for a lock in the main thread, and have the system give signals to another one."""
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(time.sleep, 120)
-        signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals.SIGNALS)
         print('ready', flush=True)
         future.result()
 
@@ -165,5 +165,5 @@ def print_lines(count: str, flush: str) -> None:
 
 if __name__ == '__main__':
     _, name, *args = sys.argv
-    with orderly_exit():
+    with orderly_exit(slow_goodbye if name == 'speak_slowly' else say_interrupted):
         globals()[name](*args)

@@ -259,7 +259,7 @@ def test_signal_ends_scripts_and_reports_what_is_complete(
     press_ctrl_c(process) if to_group else process.send_signal(signum)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     wait_until(lambda: not members(process.pid))
-    assert (process.returncode, stderr) == (128 + signum, 'compare.py: interrupted\n')
+    assert (process.returncode, stderr) == (-signum, 'compare.py: interrupted\n')
     assert list(rows(stdout))[:2] == ['script', 'flags2_threadpool.py -m 1']
     assert json.loads(Path('c.json').read_text('utf-8'))['scripts'][0]['runs']
     for picture in svg[1:]:
@@ -273,7 +273,7 @@ def test_interrupted_comparison_leaves_files_as_they_were(start_script: StartScr
     process = start_script('compare.py', *options)
     wait_until(lambda: scripts_of(process, FLAGS[0]))
     process.send_signal(signal.SIGINT)
-    assert process.wait(PATIENCE) == 130
+    assert process.wait(PATIENCE) == -signal.SIGINT
     assert Path('old.json').read_text('utf-8') == 'old'
     assert not Path('new.md').exists()
 
@@ -379,7 +379,7 @@ def test_files_are_written_although_nobody_reads_the_table(start_script: StartSc
     assert process.stdout
     assert process.stderr
     process.stdout.close()
-    assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
+    assert process.wait(PATIENCE) == -signal.SIGPIPE
     assert process.stderr.read() == ''
     assert json.loads(Path('c.json').read_text('utf-8'))['scripts']
 

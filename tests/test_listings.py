@@ -94,7 +94,7 @@ def test_ctrl_c_ends_a_listing_at_once(script: str, typed: Path, start_script: S
         time.sleep(0.3)  # until these are counted
         press_ctrl_c(process)
         ending = ending_of(process)
-    assert ending.status == 130
+    assert ending.status == -2
     assert ending.seconds < SOON
     if script in FLAGS2:
         assert counts(ending.stdout) == {'downloaded': 3, 'cancelled': 17}
@@ -123,5 +123,5 @@ def test_coroutines_that_ctrl_c_leaves_undone_are_no_news(
     old = "\n\nif __name__ == '__main__':"
     folder = altered_copy('flags2_asyncio.py', old, NEVER_AWAITED + old)
     run = run_script('flags2_asyncio.py', '-s', fast_server.url, folder=folder)
-    assert (run.returncode, run.stderr) == (130, '')
+    assert (run.returncode, run.stderr) == (-2, '')
     assert counts(run.stdout)['cancelled'] == 20

@@ -174,8 +174,8 @@ def test_run_counts_if_some_flags_were_downloaded() -> None:
         (['0 flags downloaded.', '5 not found.'], 1, 'exit status 1'),
         (['3 flags downloaded.', '1 cancelled.'], 0, '1 cancelled'),
         (['3 flags downloaded.'], 1, 'exit status 1'),
-        (['3 flags downloaded.'], 143, 'exit status 143'),
-        (['3 flags downloaded.', '1 error.'], 130, 'exit status 130'),
+        (['3 flags downloaded.'], -15, 'ended by SIGTERM'),
+        (['3 flags downloaded.', '1 error.'], -2, 'ended by SIGINT'),
     ],
 )
 def test_run_fails_if_it_did_not_do_its_work(lines: list[str], status: int, why: str) -> None:

@@ -35,7 +35,7 @@ from endings import FLAGS2, SOON, Ending, complaints, counts, ending_of, send, s
 from raw_server import KEPT, left, misbehaving, raw_server, request_path
 
 from flags import POP20_CC
-from support import interrupts
+from support import signals
 from support.exits import orderly_exit
 
 JOBS = 'tests/jobs.py'
@@ -168,7 +168,7 @@ def test_report_agrees_with_the_files_at_random_moments(
         assert found['downloaded'] == len(flag_files())
         assert sum(found.values()) == 676
         assert not [name for name in flag_files() if name.startswith('.')]
-        assert (ending.status, complaints(ending.stderr)) == (130, [])
+        assert (ending.status, complaints(ending.stderr)) == (-2, [])
         assert ending.seconds < SOON
 
 
@@ -188,7 +188,7 @@ def test_signal_while_the_event_loop_is_made_leaves_one_line(
 ) -> None:
     environ = with_sitecustomize(SIGNAL_WHILE_A_LOOP_IS_MADE)
     result = run_script('flags_asyncio.py', '-s', fast_server.url, **environ)
-    assert (result.returncode, result.stderr) == (143, 'flags_asyncio.py: interrupted\n')
+    assert (result.returncode, result.stderr) == (-15, 'flags_asyncio.py: interrupted\n')
 
 
 SIGNAL_WHILE_A_PROCESS_STARTS = """
@@ -208,7 +208,7 @@ def test_signal_while_a_process_starts_leaves_one_line() -> None:
     environ = os.environ | with_sitecustomize(SIGNAL_WHILE_A_PROCESS_STARTS)
     with started(command('proc_pool.py', 2, method='spawn'), env=environ) as process:
         ending = ending_of(process)
-    assert (ending.status, ending.stderr) == (143, 'proc_pool.py: interrupted\n')
+    assert (ending.status, ending.stderr) == (-15, 'proc_pool.py: interrupted\n')
 
 
 @pytest.mark.parametrize('script', ['flags_processpool.py', *FLAGS2[1:]])
@@ -250,7 +250,7 @@ def test_report_is_not_lost_if_the_server_has_reset_kept_connections(
         time.sleep(0.5)  # until the connections are reset
         press_ctrl_c(process)
         ending = ending_of(process)
-    assert (ending.status, complaints(ending.stderr)) == (130, [])
+    assert (ending.status, complaints(ending.stderr)) == (-2, [])
     assert counts(ending.stdout) == {'downloaded': 39, 'cancelled': 1}
     assert ending.seconds < SOON
 
@@ -299,7 +299,7 @@ def test_last_words_come_within_a_second_and_may_take_a_while(start_script: Star
     """Have two more tries on a busy machine; the words themselves take 0.3 seconds."""
     for _ in range(3):
         ending = interrupted(start_script(JOBS, 'speak_slowly'))
-        assert (ending.status, ending.stderr) == (130, 'jobs.py: goodbye\n')
+        assert (ending.status, ending.stderr) == (-2, 'jobs.py: goodbye\n')
         if ending.seconds < 1.5:
             break
     assert 0.9 < ending.seconds < 1.5
@@ -310,7 +310,7 @@ def test_output_that_nobody_reads_does_not_delay_the_end(start_script: StartScri
     first_line(job)
     time.sleep(0.5)  # until the pipe is full
     press_ctrl_c(job)
-    assert job.wait(SOON) == 130
+    assert job.wait(SOON) == -2
 
 
 def test_signal_to_a_forked_process_does_not_disturb_its_parent(start_script: StartScript) -> None:
@@ -341,10 +341,10 @@ def test_process_can_be_ended_as_soon_as_it_has_started(run_script: RunScript) -
 
 def test_signals_are_as_before_in_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, 'ps1', 'session: ', raising=False)
-    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
     with orderly_exit():
         assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
-    assert {number: signal.getsignal(number) for number in interrupts.SIGNALS} == before
+    assert {number: signal.getsignal(number) for number in signals.SIGNALS} == before
 
 
 def test_ctrl_c_after_all_work_is_done_leaves_no_traceback(start_script: StartScript) -> None:
@@ -356,4 +356,4 @@ def test_ctrl_c_after_all_work_is_done_leaves_no_traceback(start_script: StartSc
 def test_ctrl_c_while_an_error_is_told_leaves_no_traceback(start_script: StartScript) -> None:
     ending = interrupted(start_script(JOBS, 'fail_slowly'))
     assert ending.stderr == 'jobs.py: no such luck\n'
-    assert ending.status in (1, 130)
+    assert ending.status in (1, -2)
