@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 import flags
 from flags import DEST_DIR, POP20_CC
-from support import clients, hosts, interrupts, servers
+from support import clients, interrupts, servers
 from support.answers import not_found
 from support.arguments import parse, positive
 from support.console import complain, fail, plural, reason, tell
@@ -148,7 +148,7 @@ def make_dest_dir() -> None:
 def limit_requests(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
     most, why = (raise_file_limit() - OTHER_FILES) // 2, 'more files cannot be open'  # two each
-    if most > MAX_REMOTE_REQ and hosts.is_site_of_the_book(base_url):
+    if most > MAX_REMOTE_REQ and servers.is_site_of_the_book(base_url):
         most, why = MAX_REMOTE_REQ, 'that site is public'
     most = max(1, most)
     if actual_req > most:

@@ -8,7 +8,6 @@ from support.console import printable
 
 MAX_SIZE = 10_000_000  # bytes
 MAX_TIME = 10.0  # seconds from a request to the last part of its response
-CODINGS = {'gzip', 'deflate', 'br', 'zstd'}  # which httpx decodes, to any size
 GIF_SIGNATURES = (b'GIF87a', b'GIF89a')
 GIF_TRAILER = b';'
 
@@ -26,21 +25,13 @@ def check_progress(body: bytearray, start: float) -> None:
         raise httpx.ReadTimeout('')
 
 
-def check_coding(response: httpx.Response) -> None:
-    """Raise httpx.DecodingError for a success whose body httpx would unpack.
-
-    Nobody has asked for that, and there is no telling how large it would become.
-    """
-    codings = response.headers.get_list('content-encoding', split_commas=True)
-    found = CODINGS & {coding.strip().lower() for coding in codings}
-    if found and response.is_success:
-        raise httpx.DecodingError(f'unasked encoding {", ".join(sorted(found))}')
-
-
 def with_body(response: httpx.Response, body: bytearray) -> httpx.Response:
-    """Return the response, whose body has come, with a reason that terminals can show."""
-    if not response.is_success and response.headers.pop('content-encoding', ''):
-        body.clear()  # nobody needs the page of an error or of a redirect
+    """Return the response, whose body has come, with a reason that terminals can show.
+
+    Nobody has asked for a packed body, and there is no telling how large it would become.
+    """
+    coding = response.headers.pop('content-encoding', '')
+    response.extensions['coding'] = coding.lower()
     response.stream = httpx.ByteStream(bytes(body))
     response.extensions['reason_phrase'] = printable(response.reason_phrase).encode()
     return response
@@ -65,5 +56,6 @@ def flaw_of_gif(response: httpx.Response) -> str:
         return f'{response.status_code} {response.reason_phrase}'
     if not response.content.startswith(GIF_SIGNATURES):
         media_type = response.headers.get('content-type', 'no type').partition(';')[0]
-        return media_type if response.content else 'empty'
+        kind = response.extensions['coding'] or media_type
+        return kind if response.content else 'empty'
     return '' if response.content.endswith(GIF_TRAILER) else 'cut short'

@@ -2,7 +2,6 @@
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 
 def is_this_machine(host: str) -> bool:
@@ -20,9 +19,3 @@ def numeric_address(host: str) -> IPv4Address | IPv6Address | None:
         return None
     address = ip_address(found[0][4][0])
     return getattr(address, 'ipv4_mapped', None) or address
-
-
-def is_site_of_the_book(base_url: str) -> bool:
-    """Tell whether a URL, however it is spelled, leads to the public server of the book."""
-    host = (urlsplit(base_url).hostname or '').rstrip('.')
-    return host.removeprefix('www.') == 'fluentpython.com'

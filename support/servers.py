@@ -56,6 +56,12 @@ def is_listening(url: str) -> bool:
     return True
 
 
+def is_site_of_the_book(base_url: str) -> bool:
+    """Tell whether a URL, however it is spelled, leads to the public server of the book."""
+    host = (urlsplit(base_url).hostname or '').rstrip('.')
+    return host.removeprefix('www.') == 'fluentpython.com'
+
+
 @contextmanager
 def private_server(*options: str) -> Iterator[str]:
     """Context manager: run slow_server.py on a free port; yield its base URL.

@@ -12,7 +12,7 @@ from typing import Any, cast
 import httpx
 
 from support import interrupts
-from support.answers import check_coding, check_progress, with_body
+from support.answers import check_progress, with_body
 from support.routes import Route, route_for, transport_options
 
 # A server may close a connection at any time, and a GET may be repeated then:
@@ -46,7 +46,6 @@ class Transport(httpx.BaseTransport):
         response = transport.handle_request(request)
         stream = cast(httpx.SyncByteStream, response.stream)
         try:
-            check_coding(response)
             body = bytearray()
             for chunk in stream:
                 body += chunk
@@ -93,7 +92,6 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         response = await transport.handle_async_request(request)
         stream = cast(httpx.AsyncByteStream, response.stream)
         try:
-            check_coding(response)
             body = bytearray()
             async for chunk in stream:
                 body += chunk
