@@ -1,6 +1,7 @@
 """What servers may answer, and what the clients for threads and for coroutines make of it."""
 
 import asyncio
+import gzip
 import re
 import socket
 import subprocess
@@ -74,6 +75,7 @@ BELIEVED = {
     'UTF-8 for an encoding': response('200 OK', GIF, 'Content-Encoding: UTF-8'),
     'Identity for an encoding': response('200 OK', GIF, 'Content-Encoding: Identity'),
     'none for an encoding': response('200 OK', GIF, 'Content-Encoding: none'),
+    'gzip for an encoding': response('200 OK', GIF, 'Content-Encoding: gzip'),
     'an empty encoding': response('200 OK', GIF, 'Content-Encoding:'),
 }
 
@@ -93,11 +95,11 @@ NO_FLAGS = {
     '206': (response('206 Partial Content', GIF), 'not a GIF (206 Partial Content)'),
     'half a GIF': (response('200 OK', GIF[:HALF], length=-1), 'not a GIF (cut short)'),
     'a packed GIF': (
-        response('200 OK', GIF, 'Content-Encoding: GZip'),
-        'more than 10,000,000 bytes',
+        response('200 OK', gzip.compress(GIF), 'Content-Encoding: GZip'),
+        'not a GIF (gzip)',
     ),
-    'one packed twice': (
-        response('200 OK', GIF, 'Content-Encoding: identity, br', 'Content-Encoding: deflate'),
+    'something packed twice': (
+        response('200 OK', b'xyz', 'Content-Encoding: identity, br', 'Content-Encoding: deflate'),
         'not a GIF (identity, br, deflate)',
     ),
     'a control character': (
