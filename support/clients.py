@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Self
 
 import httpx
@@ -129,8 +128,17 @@ def plain_errors(url: httpx.URL | str) -> Iterator[None]:
         raise httpx.UnsupportedProtocol(reason(error), request=httpx.Request('GET', url)) from exc
 
 
+def status_error(message: str, response: httpx.Response, phrase: bytes) -> httpx.HTTPStatusError:
+    """Return an error of another process, with the reason that the server has sent."""
+    response.extensions['reason_phrase'] = phrase
+    return httpx.HTTPStatusError(message, request=response.request, response=response)
+
+
 # By default, pickle forgets the keywords of errors that pass from process to process
 copyreg.pickle(
     httpx.HTTPStatusError,
-    lambda exc: (partial(type(exc), request=exc.request, response=exc.response), exc.args),
+    lambda exc: (
+        status_error,
+        (str(exc), exc.response, exc.response.extensions.get('reason_phrase', b'')),
+    ),
 )

@@ -22,6 +22,6 @@ def test_server_is_known_to_processes_started_in_any_way_and_their_failure_to_th
     server = start_server('--error-rate', 1, '--max-delay', 0)
     run = run_script(SCRIPT, '-s', server.url, method=method)
     assert run.returncode == 1
-    assert 'HTTP error 418' in run.stderr
+    assert "HTTP error 418 - I'm a Teapot: " in run.stderr
     assert server.url in run.stderr
     assert one_line(SCRIPT, run.stderr)
