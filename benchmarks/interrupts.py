@@ -6,9 +6,10 @@
     flags.py                fast        10            3    0.02s       0       0       0
     ...
 
-The last three columns count what must not happen: an exit status other than 128 + the signal's
-number, anything but one line on stderr, and a report that differs from the files on disk. The
-moments begin when a script has taken over signals, which takes the /proc of Linux to see.
+The last three columns count what must not happen: an end other than by the signal, anything but
+one line on stderr, and a report that differs from the files, from the number of codes, or from
+what bar and lines have told. The moments begin when a script has taken over signals, which takes
+the /proc of Linux to see.
 """
 
 import argparse
@@ -34,9 +35,14 @@ from support import servers  # noqa: E402
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 ALONE = ['primes.py', 'proc_pool.py', 'procs.py', 'demo_executor_map.py']
-SERVERS = {'fast': '--max-delay=0', 'slow': '--max-delay=2'}
-LATEST = {'fast': 0.3, 'slow': 1.2, 'none': 1.2}  # moment, in seconds
+SERVERS = {
+    'fast': ['--max-delay=0'],
+    'slow': ['--max-delay=2'],
+    'failing': ['--max-delay=2', '--error-rate=.2'],
+}
+LATEST = {'fast': 0.3, 'slow': 1.2, 'failing': 1.2, 'none': 1.2}  # moment, in seconds
 SIGNALS = [signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+CODES = 676
 PATIENCE = 60.0  # seconds until a run is given up
 
 
@@ -59,7 +65,8 @@ def takes_signals(pid: int) -> bool:
 
 def interrupted_run(script: str, url: str, latest: float, folder: Path, rng: random.Random) -> Run:
     """Run a script in a folder, and interrupt it with its children, as a terminal does."""
-    options = ['-e', '-m', str(rng.choice([30, 676]))] if script in FLAGS2 else []
+    verbose = rng.choice([['-v'], []])
+    options = ['-e', '-m', str(rng.choice([30, 676])), *verbose] if script in FLAGS2 else []
     server = ['-s', url] if script not in ALONE else []
     signum = rng.choice(SIGNALS)
     with subprocess.Popen(
@@ -82,24 +89,40 @@ def interrupted_run(script: str, url: str, latest: float, folder: Path, rng: ran
             seconds = time.monotonic() - start
         finally:
             process.kill()
-    right = {128 + signum, -signum} if running else {0}  # shells tell no difference
-    if re.search(r'\d\.\d\ds\n\Z', stdout) and script not in FLAGS2:
+    right = {-signum} if running else {0}
+    if re.search(r'\d\.\d\ds\n\Z', stdout) and 'cancelled' not in stdout:
         right.add(0)  # it had said its last word, and was just leaving
-    lines = [line for line in stderr.splitlines() if line and not re.search(r'\d+%\|', line)]
+    expected = r'\d+%\|' + (r'|HTTP error 418' if script in FLAGS2 else '')
+    lines = [line for line in stderr.splitlines() if line and not re.search(expected, line)]
     faults = (
         process.returncode not in right,
         lines not in ([], [f'{script}: interrupted']),
-        script in FLAGS2 and tally(stdout) != len(list(folder.glob('downloaded/*'))),
+        script in FLAGS2 and not adds_up(stdout, stderr, len(list(folder.glob('downloaded/*')))),
     )
     if any(faults):
         print(script, *options, signum.name, process.returncode, stdout[-300:], stderr, flush=True)
     return Run(running, seconds if running else 0, *faults)
 
 
-def tally(report: str) -> int:
-    """Return how many flags a report says were downloaded."""
-    found = re.search(r'^(\d+) flags? downloaded', report, re.M)
-    return int(found[1]) if found else 0
+def adds_up(stdout: str, stderr: str, files: int) -> bool:
+    """Tell whether a report fits the files, the codes, and what bar and lines have told."""
+    lines, _, report = stdout.partition('-' * 20)
+    if not report:  # it was interrupted before it began
+        return not files
+    counts = {
+        word: int(number) for number, word in re.findall(r'^(\d+) .*?(\w+?)s?\.$', report, re.M)
+    }
+    ended = CODES - counts.get('cancelled', 0)
+    told = {'downloaded': r'^.. OK$', 'found': r'^.. not found', 'error': r'^.. error'}
+    return (
+        sum(counts.values()) == CODES
+        and counts['downloaded'] == files
+        and all(
+            counts.get(word, 0) >= len(re.findall(pattern, lines, re.M))
+            for word, pattern in told.items()
+        )
+        and ended >= max(map(int, re.findall(rf' (\d+)/{CODES} ', stderr)), default=0)
+    )
 
 
 def main() -> None:
@@ -109,12 +132,13 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=time.time_ns() % 100_000)
     args = parser.parse_args()
     rng = random.Random(args.seed)
-    pairs = [*product(FLAGS + FLAGS2, ['fast', 'slow']), *product(ALONE, ['none'])]
+    pairs = [*product(FLAGS + FLAGS2, ['fast', 'slow']), *product(FLAGS2, ['failing'])]
+    pairs += product(ALONE, ['none'])
     runs: dict[tuple[str, str], list[Run]] = defaultdict(list)
     with ExitStack() as stack:
         urls = {
-            name: stack.enter_context(servers.private_server(option))
-            for name, option in SERVERS.items()
+            name: stack.enter_context(servers.private_server(*options))
+            for name, options in SERVERS.items()
         }
         for script, server in islice(cycle(pairs), args.runs):
             with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
@@ -16,13 +17,22 @@ from support.sessions import at_prompt, changed
 
 
 @contextmanager
-def command_line(default: str) -> Iterator[None]:
-    """Context manager: set BASE_URL to the server that -s names; tell errors in one line."""
+def command_line(script: dict[str, Any]) -> Iterator[None]:
+    """Context manager: set a script's BASE_URL to what -s says; tell errors in one line.
+
+    A listing may have imported that name, and new processes find it in the environment.
+    """
     description = (sys.modules['__main__'].__doc__ or '').partition('\n')[0]
     parser = argparse.ArgumentParser(description=description)
-    servers.add_server_option(parser, default)
+    servers.add_server_option(parser, script['BASE_URL'])
     server = parse(parser).server
-    with orderly_exit(say_interrupted_below_codes), servers.running(server) as url, base_url(url):
+    with (
+        orderly_exit(say_interrupted_below_codes),
+        servers.running(server) as url,
+        changed(vars(sys.modules['__main__']), BASE_URL=url),
+        changed(script, BASE_URL=url),
+        changed(os.environ, FLAGS_URL=url),
+    ):
         clients.prepare(url)
         try:
             yield
@@ -34,24 +44,6 @@ def command_line(default: str) -> Iterator[None]:
             is_remote = url == servers.SERVERS['REMOTE'] and not at_prompt()
             offline = is_remote and isinstance(error, httpx.TransportError)
             fail(describe(error) + ('; try -s LOCAL' if offline else ''))
-
-
-@contextmanager
-def base_url(url: str) -> Iterator[None]:
-    """Context manager: let url be BASE_URL in flags.py, and in a listing that has imported it.
-
-    Processes that import flags.py anew find it in the environment.
-    """
-    before = os.environ.get('FLAGS_URL')
-    os.environ['FLAGS_URL'] = url
-    try:
-        with ExitStack() as stack:
-            for name in {'flags', '__main__'} & set(sys.modules):
-                stack.enter_context(changed(sys.modules[name], BASE_URL=url))
-            yield
-    finally:
-        del os.environ['FLAGS_URL']
-        os.environ.update({} if before is None else {'FLAGS_URL': before})
 
 
 def say_interrupted_below_codes() -> None:

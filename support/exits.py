@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from support import interrupts
-from support.console import complain, discard_unwritable_output, fail, reason, script_name
+from support.console import complain, discard_unwritable_output, fail, reason
 from support.sessions import at_prompt, in_session
 from support.signals import SIGPIPE, end_by
 
@@ -88,8 +88,7 @@ def explain(exc: BaseException) -> None:
     if str(exc).startswith('asyncio.run() cannot be called'):
         with warnings.catch_warnings(action='ignore'):  # of the coroutine that has not run
             traceback.clear_frames(exc.__traceback__)
-        module = script_name().removesuffix('.py')
-        fail(f'an event loop runs here; in a cell: import {module}; await {module}.supervisor(...)')
+        fail('an event loop runs here: import the script, and await its supervisor(...) in a cell')
     if isinstance(exc, BrokenExecutor):
         fail('a worker died before its work was done')
     if isinstance(exc, RuntimeError) and exc.__context__:

@@ -4,8 +4,9 @@ They get back what a script has changed in them.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 
@@ -16,17 +17,23 @@ def in_session() -> bool:
 
 def at_prompt() -> bool:
     """Tell whether there is no script: what runs was called at a prompt, or in a cell."""
-    return hasattr(sys, 'ps1') and not hasattr(sys.modules['__main__'], '__file__')
+    main = sys.modules['__main__']  # python -m asyncio has a prompt, and is a module
+    return hasattr(sys, 'ps1') and bool(main.__spec__ or not hasattr(main, '__file__'))
 
 
 @contextmanager
-def changed(owner: Any, **attributes: Any) -> Iterator[None]:
-    """Context manager: set attributes of a module or a class, and give the old ones back."""
-    before = {name: vars(owner)[name] for name in attributes if name in vars(owner)}
-    for name, value in attributes.items():
-        setattr(owner, name, value)
+def changed(owner: Any, **values: Any) -> Iterator[None]:
+    """Context manager: set items of a mapping, or attributes of anything else, for the block."""
+    is_mapping = isinstance(owner, MutableMapping)
+    put = owner.__setitem__ if is_mapping else partial(setattr, owner)
+    names = owner if is_mapping else vars(owner)
+    before = {name: names[name] for name in values if name in names}
+    for name, value in values.items():
+        put(name, value)
     try:
         yield
     finally:
-        for name in attributes:
-            setattr(owner, name, before[name]) if name in before else delattr(owner, name)
+        for name in values.keys() - before.keys():
+            owner.pop(name) if is_mapping else delattr(owner, name)
+        for name, value in before.items():
+            put(name, value)

@@ -1,5 +1,6 @@
 """The sequential script, what the others import from it, and what the series shares."""
 
+import os
 import re
 import threading
 import time
@@ -150,3 +151,20 @@ def test_first_failure_ends_it_and_shows_its_traceback_in_development_mode(
     assert 'Traceback (most recent call last)' in stderr
     assert '.HTTPStatusError: ' in stderr
     assert len(server.first_requests(1)) == 1
+
+
+def test_what_a_killed_process_has_left_half_written_goes_after_a_while(folder: Path) -> None:
+    left, new, other = (folder / name for name in ('.BH.gif.1.2', '.BR.gif.3.4', '.notes'))
+    for path in (left, new, other):
+        path.touch()
+        os.utime(path, (0, 0))
+    new.touch()
+    flags.save_flag(GIF, 'BR.gif')
+    assert sorted(path.name for path in folder.iterdir()) == ['.BR.gif.3.4', '.notes', 'BR.gif']
+
+
+def test_server_may_be_named_in_the_environment(run_script: RunScript, fast_server: Server) -> None:
+    for script in ('flags.py', 'flags2_sequential.py'):
+        run = run_script(script, FLAGS_URL=fast_server.url)
+        assert (run.returncode, len(flag_files())) == (0, 20)
+    assert len(fast_server.first_requests(40)) == 40

@@ -186,8 +186,8 @@ def test_script_with_a_loop_of_its_own_says_what_to_await_instead(
     script: str, kernel: Kernel, fast_server: Server
 ) -> None:
     run = kernel.run(flags_run(f'{script}.py', '-s', fast_server.url))
-    told = f'{script}.py: an event loop runs here; in a cell: import {script}; await '
-    assert f'{told}{script}.supervisor(...)\n' in run.text
+    told = 'an event loop runs here: import the script, and await its supervisor(...) in a cell'
+    assert f'{script}.py: {told}\n' in run.text
     assert 'Warning' not in run.text
     arguments = f"['BR', 'CN'], {fast_server.url!r}, True, 2"
     if script == 'flags_asyncio':

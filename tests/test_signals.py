@@ -3,12 +3,12 @@
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -35,8 +35,6 @@ from endings import FLAGS2, SOON, Ending, complaints, counts, ending_of, send, s
 from raw_server import KEPT, left, misbehaving, raw_server, request_path
 
 from flags import POP20_CC
-from support import signals
-from support.exits import orderly_exit
 
 JOBS = 'tests/jobs.py'
 
@@ -155,10 +153,10 @@ def test_report_agrees_with_the_files_at_random_moments(
     script: str, start_script: StartScript, start_server: StartServer, rng: random.Random
 ) -> None:
     """Also strike while downloads are submitted and saved, on a server that hardly waits."""
-    server = start_server('--min-delay', 0.05, '--max-delay', 2)
+    server = start_server('--min-delay', 0, '--max-delay', 1, '--error-rate', 0.1)
     for _ in range(2):
         shutil.rmtree('downloaded', ignore_errors=True)
-        process = start_script(script, '-e', '-m', rng.choice([30, 100]), '-s', server.url)
+        process = start_script(script, '-ev', '-m', rng.choice([30, 100]), '-s', server.url)
         for _ in range(3):
             first_line(process)
         time.sleep(rng.uniform(0, 0.8))
@@ -167,6 +165,10 @@ def test_report_agrees_with_the_files_at_random_moments(
         found = counts(ending.stdout)
         assert found['downloaded'] == len(flag_files())
         assert sum(found.values()) == 676
+        told = re.findall(r'^[A-Z]{2} (OK|not found|error)', ending.stdout, re.M)
+        assert found['downloaded'] >= told.count('OK')
+        assert found.get('found', 0) >= told.count('not found')
+        assert found.get('error', 0) >= told.count('error')
         assert not [name for name in flag_files() if name.startswith('.')]
         assert (ending.status, complaints(ending.stderr)) == (-2, [])
         assert ending.seconds < SOON
@@ -339,14 +341,6 @@ def test_process_can_be_ended_as_soon_as_it_has_started(run_script: RunScript) -
     assert (run.returncode, run.stderr) == (0, '')
 
 
-def test_signals_are_as_before_in_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, 'ps1', 'session: ', raising=False)
-    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
-    with orderly_exit():
-        assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
-    assert {number: signal.getsignal(number) for number in signals.SIGNALS} == before
-
-
 def test_ctrl_c_after_all_work_is_done_leaves_no_traceback(start_script: StartScript) -> None:
     ending = interrupted(start_script(JOBS, 'take_a_while_to_exit'))
     assert (ending.status, ending.stderr) == (-signal.SIGINT, '')
@@ -357,3 +351,40 @@ def test_ctrl_c_while_an_error_is_told_leaves_no_traceback(start_script: StartSc
     ending = interrupted(start_script(JOBS, 'fail_slowly'))
     assert ending.stderr == 'jobs.py: no such luck\n'
     assert ending.status in (1, -2)
+
+
+@pytest.mark.parametrize('shell', ['bash', 'dash', 'zsh'])
+@pytest.mark.parametrize('script', ['flags_threadpool.py', 'demo_executor_map.py'])
+def test_ctrl_c_ends_the_loop_of_a_shell(
+    script: str, shell: str, start_server: StartServer
+) -> None:
+    """Also if the script is ended in the midst of what cannot be broken off."""
+    if not shutil.which(shell):
+        pytest.skip(f'there is no {shell}')
+    server = start_server('--min-delay', 0.1, '--max-delay', 5)
+    options = ['-s', server.url] if script.startswith('flags') else []
+    loop = 'for round in 1 2 3; do "$@"; echo after; done'
+    with started([shell, '-c', loop, shell, *command(script, *options)]) as process:
+        assert process.stdout
+        process.stdout.read(1)
+        time.sleep(0.3)
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (-2, f'{script}: interrupted\n')
+    assert 'after' not in ending.stdout
+    assert ending.seconds < SOON
+
+
+def test_first_process_of_a_container_ends_with_the_status_of_the_signal() -> None:
+    container = ['unshare', '--pid', '--fork', '--mount-proc']
+    if not shutil.which('unshare') or subprocess.run([*container, 'true'], check=False).returncode:
+        pytest.skip('only root can start a container')
+    with (
+        misbehaving('never answers') as server,
+        started([*container, *command('flags_threadpool.py', '-s', server.url)]) as process,
+    ):
+        wait_until(lambda: server.connections)
+        time.sleep(0.3)
+        press_ctrl_c(process)
+        ending = ending_of(process)
+    assert (ending.status, ending.stderr) == (130, 'flags_threadpool.py: interrupted\n')

@@ -1,8 +1,10 @@
 """What scripts do when nobody reads their output, when it finds no room, or a stream is closed."""
 
+import os
 import socket
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +25,8 @@ from conftest import (
     started,
     wait_until,
 )
-from cpu_tools import SMALL, SMALL_ENDS, copy_with_numbers, cpu_script
-from endings import FLAGS2, ending_of
+from cpu_tools import METHODS, PROCESSES, SMALL, SMALL_ENDS, copy_with_numbers, cpu_script
+from endings import FLAGS2, SOON, ending_of
 from raw_server import misbehaving
 
 JOBS = 'tests/jobs.py'
@@ -57,6 +59,33 @@ def test_reader_who_leaves_ends_the_first_series(
     assert process.stdout
     process.stdout.read(1)  # all codes stand on one line
     leave(process, lines=0)
+
+
+@needs_posix
+@pytest.mark.parametrize('method', METHODS)
+def test_reader_who_leaves_ends_processes_before_they_have_done_all_their_work(
+    method: str, start_script: StartScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.5, '--max-delay', 0.6)
+    process = start_script('flags_processpool.py', '-s', server.url, method=method)
+    assert process.stdout
+    process.stdout.read(1)
+    start = time.monotonic()
+    leave(process, lines=0)
+    assert time.monotonic() - start < SOON
+    assert len(server.requests()) < 4 * PROCESSES
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    'script', [*FLAGS2, 'flags.py', 'proc_pool.py', 'slow_server.py', 'compare.py']
+)
+def test_help_that_nobody_reads_is_no_error(script: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = subprocess.run(command(script, '-h'), stdout=writer, stderr=subprocess.PIPE, check=True)
+    os.close(writer)
+    assert run.stderr == b''
 
 
 @needs_posix
