@@ -132,6 +132,8 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=time.time_ns() % 100_000)
     args = parser.parse_args()
     rng = random.Random(args.seed)
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)  # in a background job they are ignored
     pairs = [*product(FLAGS + FLAGS2, ['fast', 'slow']), *product(FLAGS2, ['failing'])]
     pairs += product(ALONE, ['none'])
     runs: dict[tuple[str, str], list[Run]] = defaultdict(list)

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from support import windows
 from support.sessions import changed, in_session
-from support.signals import SIGNALS, SIGPIPE, end_by, reader_has_left, ticking
+from support.signals import SIGNALS, SIGPIPE, blocked, end_by, reader_has_left, ticking
 
 GRACE = 0.8  # seconds from a signal to the last words
 PERIOD = 0.05  # seconds from one attempt to break things off to the next
@@ -119,10 +119,11 @@ class Script:
         while (elapsed := time.monotonic() - start) < self.grace or in_session():
             if self.is_over.is_set() and in_session():
                 return
-            while _waiting:
-                with suppress(KeyError, OSError, RuntimeError):  # it has just ended by itself
-                    waiting, break_off = _waiting.popitem()
-                    break_off(waiting)
+            with suppress(RuntimeError):  # workers change it meanwhile; the next time will do
+                for waiting, break_off in list(_waiting.items()):
+                    done(waiting)
+                    with suppress(OSError, RuntimeError):  # it has just ended by itself
+                        break_off(waiting)
             for child in self.children():
                 child.terminate() if elapsed < self.grace / 2 else child.kill()
             time.sleep(PERIOD)
@@ -147,9 +148,10 @@ def _handled_by(handle: Callable[[int, object], None]) -> Iterator[None]:
     """
     numbers = {signal.SIGINT} if in_session() else SIGNALS
     before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN or number == SIGPIPE:  # which Python itself ignores
-            signal.signal(number, handle)
+    with blocked():  # all are handled, or none is
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN or number == SIGPIPE:  # which Python itself ignores
+                signal.signal(number, handle)
     try:
         yield
     finally:
