@@ -18,7 +18,8 @@ def in_session() -> bool:
 def at_prompt() -> bool:
     """Tell whether there is no script: what runs was called at a prompt, or in a cell."""
     main = sys.modules['__main__']  # python -m asyncio has a prompt, and is a module
-    return hasattr(sys, 'ps1') and bool(main.__spec__ or not hasattr(main, '__file__'))
+    is_module = getattr(main, '__spec__', None)
+    return hasattr(sys, 'ps1') and bool(is_module or not hasattr(main, '__file__'))
 
 
 @contextmanager

@@ -213,6 +213,9 @@ def test_main_that_is_called_in_a_cell_reads_no_command_line(
     assert (refused.error, 'Python session: Connection refused' in refused.text) == ('', True)
 
 
+PROMPT = '>' * 3 + ' '  # not to be taken for an example
+
+
 class Host(NamedTuple):
     """A program on a terminal: how it starts, its prompt, and how it runs a script."""
 
@@ -229,7 +232,7 @@ HOSTS = {
         '%run {script} -s {url}',
     ),
     'pdb': Host(['-m', 'pdb', '{script}', '-s', '{url}'], r'\(Pdb\) ', 'continue'),
-    'python -i': Host(['-i', '-c', 'pass'], '>>> ', 'import runpy; {call}'),
+    'python -i': Host(['-i', '-c', 'pass'], PROMPT, 'import runpy; {call}'),
 }
 CALL = "import sys; sys.path.insert(0, {root!r}); import flags; flags.BASE_URL = '{url}'"
 
@@ -282,7 +285,7 @@ def test_ctrl_c_at_pythons_own_prompt_is_as_always() -> None:
             program.sendintr()
             program.expect('Python session: interrupted')
             program.expect('KeyboardInterrupt')
-            program.expect('>>> ')
+            program.expect(PROMPT)
             assert len(server.connections) == seen + 1  # the loop has ended, too
         program.sendline('while True: pass\n')
         time.sleep(0.3)
