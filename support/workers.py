@@ -11,6 +11,7 @@ from multiprocessing.context import BaseContext
 
 from support import interrupts, signals, windows
 from support.console import discard_unwritable_output
+from support.sessions import in_session
 
 
 class Process(multiprocessing.Process):
@@ -20,15 +21,17 @@ class Process(multiprocessing.Process):
         """Start in such a way that no signal can disturb it before `run` is called."""
         interrupts.check()
         self.daemon = True  # the script must not wait for it
+        method = multiprocessing.get_start_method()
+        multiprocessing.set_start_method(method_here(), force=True)
         # A child that is not forked prints a traceback if SIGINT comes while it loads Python
-        is_forked = multiprocessing.get_start_method() == 'fork'
-        put_off = () if is_forked else (signal.SIGTERM,)
+        put_off = () if method_here() == 'fork' else (signal.SIGTERM,)
         interrupts.hold(self)
         try:
             with signals.blocked(*put_off), windows.ignoring_ctrl_c():
                 super().start()
         finally:
             interrupts.done(self)
+            multiprocessing.set_start_method(method, force=True)
 
     def run(self) -> None:
         """Do the work until the parent sends SIGTERM, or ends without a word."""
@@ -47,6 +50,14 @@ class Process(multiprocessing.Process):
             discard_unwritable_output()  # else it fails again, at exit
 
 
+def method_here() -> str:
+    """Return how processes start: by default as Python does it, but in a session they are spawned.
+
+    It may have threads, which must not be forked, and a fork server knows the run before only.
+    """
+    return 'spawn' if in_session() else multiprocessing.get_start_method()
+
+
 def tell_parent(number: int, _frame: object) -> None:
     """Send a signal to the parent process: nobody reads what both of them print."""
     if (parent := multiprocessing.parent_process()) and parent.pid:
@@ -61,10 +72,11 @@ def end_with_parent() -> None:
 
 
 def quiet_processes() -> BaseContext:
-    """Return the default context of multiprocessing, but with the processes from above."""
-    context = copy.copy(multiprocessing.get_context())
-    context.Process = Process  # type: ignore[misc]
-    if context.get_start_method() != 'fork' and sys.platform != 'win32':
+    """Return a context of multiprocessing, but with the processes from above."""
+    vars(sys.modules['__main__']).setdefault('__spec__', None)  # %run loses it the second time
+    context = copy.copy(multiprocessing.get_context(method_here()))
+    vars(context)['Process'] = Process
+    if method_here() != 'fork' and sys.platform != 'win32':
         with signals.blocked():
             resource_tracker.ensure_running()  # it must outlive the workers, to clean up after them
     return context

@@ -21,7 +21,10 @@ from raw_server import RawServer, misbehaving
 HAS_HOSTS = find_spec('ipykernel') and find_spec('pexpect')
 needs_hosts = pytest.mark.skipif(not HAS_HOSTS, reason='ipykernel or pexpect is missing')
 
-pytestmark = [needs_posix, needs_hosts]
+leaves_sockets = pytest.mark.filterwarnings(
+    'ignore::ResourceWarning', 'ignore::pytest.PytestUnraisableExceptionWarning'
+)
+pytestmark = [needs_posix, needs_hosts, leaves_sockets]  # as the client of kernels does
 
 # What a run may change in a process; %run leaves the names of a script in the notebook
 STATE = """
