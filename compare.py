@@ -68,6 +68,7 @@ def main() -> None:
 
 def load_plots() -> None:
     """Import what draws, which takes a while; fail if it is not installed."""
+    os.environ['MPLBACKEND'] = 'agg'  # no window is opened, whatever is set there
     try:
         importlib.import_module('comparing.plots')
     except ImportError:

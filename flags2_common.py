@@ -127,8 +127,7 @@ def exit_unless_complete(
         sys.exit(1)
     has_found_none = counter[DownloadStatus.NOT_FOUND] and not counter[DownloadStatus.OK]
     if has_found_none and available_codes() & set(cc_list):
-        others = 'another program, or a server of another folder, may listen there'
-        fail(f'no flags at {base_url}: {others}')
+        fail(f'no flags at {base_url}: {servers.NO_FLAGS}')
 
 
 def report_in_time(cc_list: list[str], start_time: float) -> None:

@@ -14,6 +14,7 @@ that is set once, when the server starts, and then runs evenly: their difference
 """
 
 import argparse
+import errno
 import html
 import mimetypes
 import os
@@ -21,10 +22,10 @@ import random
 import re
 import signal
 import socket
-import socketserver
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
 from http import HTTPStatus
@@ -38,15 +39,15 @@ from support.arguments import in_range, parse, seconds
 from support.console import tell
 from support.files import raise_file_limit
 from support.history import CLIENT_GONE, Exchange, History
-from support.hosts import is_this_machine, numeric_address
+from support.hosts import is_loopback, localhost, numeric_address, own_names
 
 ROOT = Path(__file__).resolve().parent
-DEFAULT_HOST = 'localhost'
 DEFAULT_PORT = 8001
 MIN_DELAY = 0.5  # seconds
 MAX_DELAY = 5.0  # seconds
 IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
 BACKLOG = 1024  # connections that may wait to be accepted
+PAUSE = 0.1  # seconds until a connection is accepted after one could not be
 
 PAGE = ROOT / 'slow_server.html'
 
@@ -135,8 +136,8 @@ class SlowHandler(SimpleHTTPRequestHandler):
         """Return why a request is refused: other sites must not read what is done here."""
         host = self.headers.get('Host', '')
         own_address = self.connection.getsockname()[0]
-        if host and not is_own_name(host, self.args.bind, own_address):
-            return f'{host} is not a name of this server: see --bind.'
+        if host and not is_own_name(host, self.args.bind, own_address, *self.args.allow_host or ()):
+            return f'{host} is not a name of this server: see --bind and --allow-host.'
         if is_private and self.headers.get('Sec-Fetch-Site') == 'cross-site':
             return 'Type the address of this page: links from other sites are refused.'
         return ''
@@ -201,29 +202,50 @@ class SlowHandler(SimpleHTTPRequestHandler):
 
 
 class SlowServer(ThreadingHTTPServer):
-    """Serves one directory, with a thread per connection."""
+    """Serves one directory at some addresses, with a thread per connection."""
 
-    request_queue_size = BACKLOG
-    allow_reuse_address = sys.platform != 'win32'  # on Windows, two servers could share a port
+    def __init__(self, listeners: list[socket.socket], handler: Callable[..., SlowHandler]) -> None:
+        """Take connections from sockets that listen; the first one's are those of a TCPServer."""
+        super().__init__(listeners[0].getsockname(), handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listeners[0]
+        for listener in listeners[1:]:
+            threading.Thread(target=self.accept, args=[listener], daemon=True).start()
 
-    def __init__(self, args: argparse.Namespace, page: bytes, history: History) -> None:
-        """Listen at the first address of args.bind; raise OSError if that cannot be done."""
-        found = socket.getaddrinfo(args.bind, args.port, type=socket.SOCK_STREAM)
-        self.address_family, _, _, _, address = found[0]
-        handler = partial(SlowHandler, args=args, page=page, history=history)
-        super().__init__((str(address[0]), args.port), handler)
-
-    def server_bind(self) -> None:
-        """Skip the look-up of this host's full name: it may take seconds."""
-        socketserver.TCPServer.server_bind(self)
+    def accept(self, listener: socket.socket) -> None:
+        """Handle all connections that come to one of the other sockets."""
+        while True:
+            try:
+                self.process_request(*listener.accept())
+            except OSError:  # too many files are open
+                time.sleep(PAUSE)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Tell in one line what broke a connection, mostly the client hanging up."""
         say(f'{client_address[0]}:{client_address[1]}  {sys.exc_info()[1]!r}')
 
 
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen at each address that a host has, on the same port; raise OSError if none is free."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    listeners: list[socket.socket] = []
+    for family, _, _, _, address in dict.fromkeys(found):
+        port = listeners[0].getsockname()[1] if listeners else port
+        is_dual = address[0] == '::' and socket.has_dualstack_ipv6()
+        try:
+            listener = socket.create_server(
+                (str(address[0]), port), family=family, backlog=BACKLOG, dualstack_ipv6=is_dual
+            )
+            listeners.append(listener)
+        except OSError as exc:
+            is_last = (family, address) == (found[-1][0], found[-1][4])
+            if exc.errno == errno.EADDRINUSE or (is_last and not listeners):
+                raise  # others are addresses that this machine does not have
+    return listeners
+
+
 @lru_cache(maxsize=100)
-def is_own_name(host: str, bind: str, own_address: str) -> bool:
+def is_own_name(host: str, bind: str, own_address: str, *allowed: str) -> bool:
     """Tell whether a Host header names this machine, to which own_address belongs.
 
     Any other name may be a foreign site's, which has been pointed at this machine so that
@@ -240,13 +262,11 @@ def is_own_name(host: str, bind: str, own_address: str) -> bool:
         return False
     listens_at = numeric_address(bind)
     everywhere = listens_at is not None and listens_at.is_unspecified
-    if is_this_machine(name):
+    if is_loopback(name) or name in allowed:
         return True
     if address := numeric_address(name):
         return everywhere or address == numeric_address(own_address)
-    this_machine = socket.gethostname().lower()
-    names = {this_machine, f'{this_machine}.local'} if everywhere else {bind.lower()}
-    return name in names
+    return name in (own_names() if everywhere else {bind.lower()})
 
 
 def say(line: str) -> None:
@@ -283,7 +303,8 @@ def argument_parser() -> argparse.ArgumentParser:
         parser.add_argument(name, default=default, help=text_with_default, **options)
 
     add('port', '0: any free', DEFAULT_PORT, nargs='?', type=in_range(0, 65535, int))
-    add('--bind', 'to listen at', DEFAULT_HOST, metavar='ADDRESS', type=host_name)
+    add('--bind', 'to listen at', localhost(), metavar='ADDRESS', type=host_name)
+    add('--allow-host', 'name to answer to, too', metavar='NAME', action='append', type=str.lower)
     add('--directory', 'to serve', ROOT, metavar='DIR', type=Path)
     add('--error-rate', 'share of 418', 0, metavar='P', type=in_range(0, 1, float))
     shortest = f'shortest delay in seconds (default: {MIN_DELAY}, or MAX if less)'
@@ -310,14 +331,15 @@ def main() -> None:
     """Serve until SIGINT, SIGTERM or, with --until-eof, the end of standard input."""
     args = process_args()
     raise_file_limit()
-    mimetypes.init()  # reads files, which the first request may be unable to do
+    mimetypes.knownfiles.clear()  # of the system: nothing that is served here needs them
     for signum in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(signum) is not signal.SIG_IGN:  # as in a background job of a script
             signal.signal(signum, stop)
     page = PAGE.read_bytes() if PAGE.is_file() else b''
     history = History()
+    handler = partial(SlowHandler, args=args, page=page, history=history)
     try:
-        server = SlowServer(args, page, history)
+        server = SlowServer(listen(args.bind, args.port), handler)
     except OSError as exc:
         sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {exc.strerror}')
     with server:

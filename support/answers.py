@@ -9,7 +9,8 @@ from support.console import printable
 MAX_SIZE = 10_000_000  # bytes
 MAX_TIME = 10.0  # seconds from a request to the last part of its response
 GIF_SIGNATURES = (b'GIF87a', b'GIF89a')
-GIF_TRAILER = b';'
+GIF_TRAILER, GIF_IMAGE, GIF_EXTENSION = b';,!'
+PADDING = b'\0 \t\n\r\f\v'  # which some programs leave behind a GIF
 
 not_found: list[str] = []  # URLs, for the report of a run that is interrupted
 
@@ -58,4 +59,38 @@ def flaw_of_gif(response: httpx.Response) -> str:
         media_type = response.headers.get('content-type', 'no type').partition(';')[0]
         kind = response.extensions['coding'] or media_type
         return kind if response.content else 'empty'
-    return '' if response.content.endswith(GIF_TRAILER) else 'cut short'
+    rest = rest_behind_gif(response.content)
+    if rest is None:
+        return 'cut short'
+    rest = rest.strip(PADDING)
+    return f'{len(rest)} bytes behind its end' if rest else ''
+
+
+def rest_behind_gif(content: bytes) -> bytes | None:
+    """Return what follows the trailer of a GIF, or None if it has none.
+
+    Its blocks are those of https://www.w3.org/Graphics/GIF/spec-gif89a.txt.
+    """
+
+    def after_table(packed: int, place: int) -> int:
+        """Return the place behind a table of colours, if there is one."""
+        return place + (3 * 2 ** (packed % 8 + 1) if packed & 0x80 else 0)
+
+    def after_data(place: int) -> int:
+        """Return the place behind some blocks of data, the last of which is empty."""
+        while size := content[place]:
+            place += size + 1
+        return place + 1
+
+    try:
+        place = after_table(content[10], 13)
+        while (kind := content[place]) != GIF_TRAILER:
+            if kind == GIF_IMAGE:
+                place = after_data(after_table(content[place + 9], place + 10) + 1)
+            elif kind == GIF_EXTENSION:
+                place = after_data(place + 2)
+            else:
+                return None
+    except IndexError:
+        return None
+    return content[place + 1 :]

@@ -41,9 +41,7 @@ def command_line(script: dict[str, Any]) -> Iterator[None]:
             error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
             if not isinstance(error, httpx.HTTPError) or 'dev' in sys._xoptions:
                 raise
-            is_remote = url == servers.SERVERS['REMOTE'] and not at_prompt()
-            offline = is_remote and isinstance(error, httpx.TransportError)
-            fail(describe(error) + ('; try -s LOCAL' if offline else ''))
+            fail(describe(error, url))
 
 
 def say_interrupted_below_codes() -> None:
@@ -52,9 +50,14 @@ def say_interrupted_below_codes() -> None:
     say_interrupted()
 
 
-def describe(exc: httpx.HTTPError) -> str:
-    """Return one line that says what went wrong, and with which URL."""
-    what = reason(exc)
+def describe(exc: httpx.HTTPError, base_url: str) -> str:
+    """Return one line that says what went wrong, with which URL, and what may help."""
+    what, hint = reason(exc), ''
+    is_remote = base_url == servers.SERVERS['REMOTE']
     if isinstance(exc, httpx.HTTPStatusError):
         what = f'HTTP error {exc.response.status_code} - {exc.response.reason_phrase}'
-    return f'{what}: {exc.request.url}'
+        if exc.response.status_code == httpx.codes.NOT_FOUND and not is_remote:
+            hint = f'; {servers.NO_FLAGS}'
+    elif isinstance(exc, httpx.TransportError) and is_remote and not at_prompt():
+        hint = '; try -s LOCAL'
+    return f'{what}: {exc.request.url}{hint}'

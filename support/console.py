@@ -57,6 +57,10 @@ def system_error(exc: BaseException) -> str | None:
         return name
     if isinstance(exc, TimeoutError) and not exc.errno:
         return 'timed out'
+    if isinstance(exc, FileExistsError):
+        return 'File exists, and is no folder'
+    if isinstance(exc, FileNotFoundError) and not exc.filename:
+        return exc.strerror  # such as "No usable temporary directory found in ..."
     if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
         is_posix = exc.errno > 0 and sys.platform != 'win32'  # asyncio changes the words there
         return os.strerror(exc.errno) if is_posix else exc.strerror

@@ -1,17 +1,50 @@
 """Which machine a host name or an address leads to."""
 
 import socket
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
+
+Address = IPv4Address | IPv6Address
+
+
+def localhost() -> str:
+    """Return localhost, or its address on a machine that does not know the name."""
+    try:
+        socket.getaddrinfo('localhost', None)
+    except OSError:
+        return '127.0.0.1'
+    return 'localhost'
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether a name or address, such as 127.1, 0:0::1 or 0.0.0.0, means this machine."""
+    """Tell whether a name or address means this machine, as seen from here or from others."""
+    address = numeric_address(host)
+    return is_loopback(host) or (is_own(address) if address else host.lower() in own_names())
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or address, such as 127.1, 0:0::1 or 0.0.0.0, is only used here."""
     if address := numeric_address(host):
         return address.is_loopback or address.is_unspecified
     return f'.{host}'.lower().rstrip('.').endswith('.localhost')
 
 
-def numeric_address(host: str) -> IPv4Address | IPv6Address | None:
+def is_own(address: Address) -> bool:
+    """Tell whether an address is one of this machine: no others can be bound."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with suppress(OSError), socket.socket(family) as sock:
+        sock.bind((str(address), 0))
+        return True
+    return False
+
+
+def own_names() -> set[str]:
+    """Return the names by which others know this machine."""
+    name = socket.gethostname().lower()
+    return {name, f'{name}.local'}
+
+
+def numeric_address(host: str) -> Address | None:
     """Return the address that is written as 127.0.0.1, 127.1 or ::1; None for a name."""
     try:
         found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)

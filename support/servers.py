@@ -6,12 +6,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import PIPE, Popen
 from urllib.parse import urlsplit
 
 from support import windows
 from support.console import fail, printable, tell
+from support.hosts import is_own, localhost
 
 SERVERS = {
     'REMOTE': 'https://www.fluentpython.com/data/flags',
@@ -25,6 +27,7 @@ LABELS = ', '.join(sorted(SERVERS))
 OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25']}
 
 SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
+NO_FLAGS = 'another program, or a server of another folder, may listen there'
 GREETING = 'Serving flags at '  # what slow_server.py prints before its base URL
 CONNECT_TIMEOUT = 0.2  # seconds: this machine accepts at once, but Windows refuses slowly
 
@@ -36,7 +39,7 @@ def running(name: str, *options: str) -> Iterator[str]:
     If nothing listens on the label's port, a private server does for as long as the block
     takes. It gets these options in addition to its label's.
     """
-    base_url = SERVERS.get(name, name)
+    base_url = SERVERS.get(name, name).replace('//localhost', f'//{localhost()}')
     if name not in OPTIONS or is_listening(base_url):
         yield base_url
         return
@@ -69,7 +72,8 @@ def private_server(*options: str) -> Iterator[str]:
     It ends when its standard input does, so it cannot outlive this process, and it does not
     see this terminal's Ctrl-C. If it does not start, the script ends and tells why.
     """
-    where = ['0', '--bind=127.0.0.1']  # an address, which no client has to look up
+    address = '127.0.0.1' if is_own(IPv4Address('127.0.0.1')) else '::1'
+    where = ['0', f'--bind={address}']  # which no client has to look up
     command = [sys.executable, str(SLOW_SERVER), *where, '--until-eof', *options]
     with (
         tempfile.TemporaryFile() as errors,

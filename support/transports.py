@@ -13,7 +13,7 @@ import httpx
 
 from support import interrupts
 from support.answers import check_progress, with_body
-from support.routes import Route, route_for, transport_options
+from support.routes import Route, make_transport, route_for
 
 # A server may close a connection at any time, and a GET may be repeated then:
 # https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
@@ -30,8 +30,8 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return a response whose body has come."""
         request.extensions = request.extensions | {'trace': watch_connection}
-        route = route_for(request.url.scheme, request.url.host)
-        transport = self.by_route.get(route) or httpx.HTTPTransport(**transport_options(route))
+        route = route_for(request.url)
+        transport = self.by_route.get(route) or make_transport(httpx.HTTPTransport, route)
         self.by_route[route] = transport
         try:
             return self.exchange(transport, request)
@@ -72,9 +72,9 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Return a response whose body has come."""
-        route = route_for(request.url.scheme, request.url.host)
+        route = route_for(request.url)
         idle = self.idle[route]
-        transport = idle.pop() if idle else httpx.AsyncHTTPTransport(**transport_options(route))
+        transport = idle.pop() if idle else make_transport(httpx.AsyncHTTPTransport, route)
         try:
             return await self.exchange(transport, request)
         except BROKEN:

@@ -121,6 +121,14 @@ class FlagsPromises:
         assert f'{found[1]}.gif' in flag_files()
         assert len(server.requests()) < len(self.codes)
 
+    def test_server_without_flags_is_said_to_be_another_one(self, run_script: RunScript) -> None:
+        with misbehaving('answers 404') as server:
+            run = run_script(self.script, '-s', server.url)
+        assert run.returncode == 1
+        assert one_line(self.script, run.stderr)
+        assert 'HTTP error 404' in run.stderr
+        assert run.stderr.endswith('a server of another folder, may listen there\n')
+
     def test_failure_is_told_in_one_line_and_leaves_no_file(self, run_script: RunScript) -> None:
         with misbehaving('ends half-way') as server:
             run = run_script(self.script, '-s', server.url)

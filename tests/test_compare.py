@@ -54,7 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
         capture_output=True,
         encoding='utf-8',
         timeout=PATIENCE,
-        env=os.environ | busy | {'COLUMNS': '80'},
+        env=os.environ | busy | {'COLUMNS': '80', 'MPLBACKEND': 'none'},
     )
     assert run.returncode == 0, run.stderr
     return run.stdout, folder

@@ -130,7 +130,7 @@ def test_occupied_folder_is_told_in_one_line(run_script: RunScript, fast_server:
     Path('downloaded').write_text('mine', 'utf-8')
     run = run_script('flags2_sequential.py', '-s', fast_server.url)
     assert (run.returncode, run.stdout) == (1, '')
-    assert run.stderr == 'flags2_sequential.py: File exists: downloaded\n'
+    assert run.stderr == 'flags2_sequential.py: File exists, and is no folder: downloaded\n'
     assert Path('downloaded').read_text('utf-8') == 'mine'
 
 

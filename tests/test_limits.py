@@ -8,7 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, Script, Server, command, flag_files, needs_posix
+from conftest import (
+    PATIENCE,
+    RunScript,
+    Script,
+    Server,
+    command,
+    flag_files,
+    needs_posix,
+    with_sitecustomize,
+)
 from endings import FLAGS2, complaints, counts
 
 CAPABILITY = '+dac_override'  # to read the project also in a folder that only root may enter
@@ -78,6 +87,7 @@ def as_nobody() -> list[str]:
         ('flags2_asyncio.py', 1),
         ('flags_threadpool.py', 1),
         ('flags_processpool.py', 1),
+        ('flags_processpool.py', 8),
         ('flags_processpool.py', 20),
     ],
 )
@@ -107,3 +117,11 @@ def check_good_order(run: Script) -> None:
     assert run.returncode in (0, 1)
     if multiprocessing.get_start_method() != 'forkserver':  # which prints tracebacks of its own
         assert len(complaints(run.stderr)) == run.returncode
+
+
+def test_missing_folder_for_temporary_files_is_told_in_pythons_words(run_script: RunScript) -> None:
+    words = 'No usable temporary directory found in [...]'
+    lines = ['import tempfile', 'def none():', f'    raise FileNotFoundError(2, {words!r})']
+    environ = with_sitecustomize(*lines, 'tempfile._get_default_tempdir = none')
+    run = run_script('flags.py', '-s', 'LOCAL', **environ)
+    assert (run.returncode, run.stderr) == (1, f'flags.py: {words}\n')

@@ -1,6 +1,7 @@
 """Which way requests go: proxies, certificates, and redirects from near to far and back."""
 
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 import trustme
 from conftest import ROOT, RunScript, Server, altered_copy, with_sitecustomize
@@ -31,7 +33,9 @@ OTHERS = (
 
 
 def test_names_and_addresses_of_this_machine_are_known() -> None:
-    assert [host for host in THIS_MACHINE.split(' ') if not is_this_machine(host)] == []
+    addresses = [each.address for card in psutil.net_if_addrs().values() for each in card]
+    own = [socket.gethostname(), *(each for each in addresses if re.fullmatch(r'[\d.]+', each))]
+    assert [host for host in [*THIS_MACHINE.split(' '), *own] if not is_this_machine(host)] == []
     assert [host for host in ['', *OTHERS.split(' ')] if is_this_machine(host)] == []
 
 
@@ -145,6 +149,21 @@ BAD_ENVIRONMENTS = [
     ('flags2_asyncio.py', KEYS, 'SSLKEYLOGFILE: No such file or directory: missing/keys'),
     ('flags.py', {'https_proxy': 'gopher://x'}, r"https_proxy: Unknown scheme .*'gopher://x'\) .*"),
     ('flags.py', {'ALL_PROXY': 'socks5://x'}, 'all_proxy: Using SOCKS proxy, but .*'),
+    *[
+        (
+            script,
+            {'https_proxy': proxy},
+            'https_proxy: not the URL of a proxy; write special .* %23.*',
+        )
+        for script in ('flags.py', 'flags2_asyncio.py')
+        for proxy in (
+            'http://bob:s3cret#w@proxy:8080',
+            ' http://bob:s3cret@proxy:8080',
+            '"http://bob:s3cret@proxy:8080"',
+            'htp://bob:s3cret@proxy:8080',
+            'http://proxy:8080\r',
+        )
+    ],
 ]
 
 
@@ -159,13 +178,41 @@ def test_variable_that_is_of_no_use_is_named(
     assert re.fullmatch(rf'{script}: {told}\n', run.stderr)
 
 
+@each_client
+@pytest.mark.parametrize(
+    ('environ', 'told'),
+    [
+        ({'SSL_CERT_FILE': 'missing.pem'}, r'SSL_CERT_FILE: No such file .*: missing\.pem'),
+        ({'SSL_CERT_FILE': 'empty.pem'}, r'SSL_CERT_FILE: .*: empty\.pem'),
+        ({'https_proxy': 'socks5://x'}, 'https_proxy: Using SOCKS proxy, but .*'),
+        ({'https_proxy': 'htp://x'}, 'https_proxy: Unknown scheme .*'),
+    ],
+    ids=str,
+)
+def test_variable_that_matters_only_after_a_redirect_makes_an_error_of_that_flag(
+    script: str, environ: dict[str, str], told: str, run_script: RunScript
+) -> None:
+    Path('empty.pem').touch()
+    moved = response('302 Found', b'', 'Location: https://far.example/br.gif')
+    with raw_server(partial(converse, [moved], [])) as server:
+        run = run_script(script, '-v', 'br', '-s', server.url, **environ)
+    assert re.search(rf'^BR error: {told} at https://far\.example/br\.gif .*', run.stdout, re.M)
+    assert (counts(run.stdout), run.stderr) == ({'downloaded': 0, 'error': 1}, '')
+
+
 def test_certificates_do_not_matter_to_http(fast_server: Server, run_script: RunScript) -> None:
     run = run_script('flags.py', '-s', fast_server.url, SSL_CERT_FILE='missing.pem')
     assert (run.returncode, run.stderr) == (0, '')
 
 
 @pytest.mark.parametrize(
-    ('no_proxy', 'asks_proxy'), [(':::9,http://[,far.example:x', True), ('invalid', False)]
+    ('no_proxy', 'asks_proxy'),
+    [
+        (':::9,http://[,far.example:x', True),
+        ('invalid', False),
+        ('far.invalid:81', False),
+        ('far.invalid:82', True),
+    ],
 )
 def test_hosts_in_no_proxy_are_asked_directly_and_nonsense_does_not_matter(
     no_proxy: str, asks_proxy: bool, run_script: RunScript
@@ -173,7 +220,7 @@ def test_hosts_in_no_proxy_are_asked_directly_and_nonsense_does_not_matter(
     asked: list[str] = []
     with raw_server(partial(converse, [FLAG], asked)) as proxy:
         environ = {'http_proxy': proxy.url, 'no_proxy': no_proxy}
-        run = run_script('flags2_sequential.py', 'br', '-s', 'http://far.invalid', **environ)
+        run = run_script('flags2_sequential.py', 'br', '-s', 'http://far.invalid:81', **environ)
     assert counts(run.stdout)['downloaded'] == len(asked) == asks_proxy
     assert run.returncode == (0 if asks_proxy else 1)
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -236,3 +237,45 @@ def test_private_server_that_does_not_start_tells_why(
     _, stderr = script.communicate(timeout=PATIENCE)
     assert script.returncode == 1
     assert stderr == 'flags.py: slow_server.py did not start: OSError: no luck \\x1b\n'
+
+
+NO_LOCALHOST = """
+import socket
+real = socket.getaddrinfo
+def getaddrinfo(host, *args, **options):
+    if host in ('localhost', b'localhost'):
+        raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+    return real(host, *args, **options)
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+def test_machine_that_does_not_know_localhost_has_an_address(
+    start_script: StartScript, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the script has a server of its own, then there is one that it finds."""
+    monkeypatch.setenv('PYTHONPATH', with_sitecustomize(NO_LOCALHOST)['PYTHONPATH'])
+    folder = copy_with_port(8000, free_port)
+    first = start_script('flags2_asyncio.py', '-s', 'LOCAL', folder=folder)
+    assert '20 flags downloaded' in first.communicate(timeout=PATIENCE)[0]
+    server = start_script('slow_server.py', free_port, '--max-delay', 0)
+    assert server.stdout
+    assert server.stdout.readline() == f'Serving flags at http://127.0.0.1:{free_port}/flags\n'
+    second = start_script('flags2_asyncio.py', '-s', 'LOCAL', folder=folder)
+    stdout, stderr = second.communicate(timeout=PATIENCE)
+    assert stdout.startswith(f'LOCAL site: http://127.0.0.1:{free_port}/flags\n')
+    assert 'Nothing listens' not in stderr
+
+
+@needs_posix
+def test_private_server_has_another_address_where_there_is_no_127_0_0_1(
+    free_label: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip('there is no ::1')
+    monkeypatch.setattr(servers, 'is_own', lambda address: address.version == 6)
+    with servers.running(free_label('LOCAL')) as base_url:
+        assert base_url.startswith('http://[::1]:')
+        assert httpx.get(flag_url(base_url, 'BR')).content == flag('BR')

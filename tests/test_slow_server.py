@@ -81,6 +81,15 @@ def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def has_ipv6() -> bool:
+    """Tell whether this system has the address ::1."""
+    try:
+        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def path(cc: str) -> str:
     """Return the path of a flag below the base URL."""
     return f'/{cc}/{cc}.gif'
@@ -125,12 +134,54 @@ def test_greeting_tells_where_it_serves_and_is_watched_until_standard_input_ends
     assert server.returncode == 0
 
 
-def test_only_loopback_addresses_are_listened_to(fast_server: Server) -> None:
-    first_address = str(socket.getaddrinfo('localhost', 0)[0][4][0])
+def test_all_addresses_of_the_name_are_listened_to_and_no_others(fast_server: Server) -> None:
     port = urlsplit(fast_server.url).port
-    socket.create_connection((first_address, port), 1).close()
+    for address in {str(found[4][0]) for found in socket.getaddrinfo('localhost', 0)}:
+        socket.create_connection((address, port), 1).close()
     with pytest.raises(OSError, match=r'refused|timed out|unreachable'):
         socket.create_connection(('127.0.0.2', port), 1)
+
+
+TWO_ADDRESSES = """
+import socket
+real = socket.getaddrinfo
+def getaddrinfo(host, port, *args, **options):
+    names = ['::1', '127.0.0.1'] if host == 'localhost' else [host]
+    return [found for name in names for found in real(name, port, *args, **options)]
+socket.getaddrinfo = getaddrinfo
+"""
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason='there is no ::1')
+
+
+@needs_ipv6
+def test_server_answers_at_both_addresses_of_localhost(client: httpx.Client) -> None:
+    environ = os.environ | with_sitecustomize(TWO_ADDRESSES)
+    with started(command('slow_server.py', 0, '--max-delay', 0), env=environ) as server:
+        port = urlsplit(greeting(server)).port
+        for host in ('[::1]', '127.0.0.1', 'localhost'):
+            assert client.get(f'http://{host}:{port}/flags{path("br")}').content == flag('br')
+        busy = [*command('slow_server.py', port), '--bind', '127.0.0.1']
+        run = subprocess.run(busy, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (run.returncode, run.stderr.count('cannot listen on 127.0.0.1')) == (1, 1)
+
+
+def test_more_names_can_be_allowed(start_server: StartServer, client: httpx.Client) -> None:
+    names = ['host.docker.internal', 'Flags.example']
+    options = [word for name in names for word in ('--allow-host', name)]
+    site = site_of(start_server('--max-delay', 0, *options))
+    told = {
+        name: client.get(site, headers={'Host': name}).status_code for name in [*names, 'other']
+    }
+    assert told == {'host.docker.internal': 200, 'Flags.example': 200, 'other': 403}
+
+
+def test_types_of_the_system_do_not_matter(client: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / 'mime.types').write_bytes('image/é é'.encode('latin-1'))
+    odd = f'import mimetypes; mimetypes.knownfiles[:] = [{str(tmp_path / "mime.types")!r}]'
+    environ = os.environ | with_sitecustomize(odd)
+    with started(command('slow_server.py', 0, '--max-delay', 0), env=environ) as server:
+        answer = client.get(greeting(server) + path('br'))
+    assert (answer.content, answer.headers['Content-Type']) == (flag('br'), 'image/gif')
 
 
 HOST = socket.gethostname()
@@ -477,7 +528,7 @@ def test_refused_name_is_told_to_the_client_and_on_stderr(
 ) -> None:
     logged = quiet_server.requests()
     answer = client.get(quiet_server.url + path('br'), headers={'Host': 'example.com'})
-    assert answer.text == 'example.com is not a name of this server: see --bind.\n'
+    assert answer.text == 'example.com is not a name of this server: see --bind and --allow-host.\n'
     told = [line.partition('  ')[2] for line in quiet_server.lines()]
     assert f'refused: {answer.text.rstrip()}' in told
     assert quiet_server.requests() == logged
