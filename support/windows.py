@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from types import SimpleNamespace
 from typing import Any
 
+from support.sessions import changed
 from support.signals import SIGPIPE
 
 DELAY = 0.1  # seconds in which a main thread that computes notices a signal by itself
@@ -78,16 +80,25 @@ class Pipe(io.FileIO):
 
 
 @contextmanager
-def ignoring_ctrl_c() -> Iterator[None]:
-    """Context manager: let processes that start in the block ignore Ctrl-C for good."""
+def ignoring_ctrl_c(on_stop: Callable[[Callable[[Any], object]], object]) -> Iterator[None]:
+    """Context manager: let processes that multiprocessing starts in the block ignore Ctrl-C.
+
+    For each, on_stop gets a function that ends it. Without that, one that still starts when
+    this process ends would print a traceback.
+    """
     if sys.platform != 'win32':
         yield
         return
-    import ctypes
+    from multiprocessing import popen_spawn_win32
 
-    set_handler = ctypes.windll.kernel32.SetConsoleCtrlHandler
-    set_handler(None, True)
-    try:
+    api: Any = vars(popen_spawn_win32)['_winapi']
+
+    def create_process(*args: Any) -> Any:
+        created = api.CreateProcess(*args[:5], args[5] | NEW_GROUP, *args[6:])
+        on_stop(lambda _: api.TerminateProcess(created[0], 1))
+        return created
+
+    with changed(
+        popen_spawn_win32, _winapi=SimpleNamespace(**vars(api) | {'CreateProcess': create_process})
+    ):
         yield
-    finally:
-        set_handler(None, False)

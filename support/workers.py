@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 
@@ -27,7 +28,8 @@ class Process(multiprocessing.Process):
         put_off = () if method_here() == 'fork' else (signal.SIGTERM,)
         interrupts.hold(self)
         try:
-            with signals.blocked(*put_off), windows.ignoring_ctrl_c():
+            on_stop = partial(interrupts.on_stop, self)
+            with signals.blocked(*put_off), windows.ignoring_ctrl_c(on_stop):
                 super().start()
         finally:
             interrupts.done(self)

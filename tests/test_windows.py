@@ -38,6 +38,27 @@ from raw_server import misbehaving
 CONCURRENT = ['flags_processpool.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 SIMULATION = ROOT / 'tests/windows'
 
+# What scripts begin with whose processes take long to load, or to be started
+SLOW_STARTS = {
+    'child': """
+import pathlib, sys, time
+if '--multiprocessing-fork' in sys.orig_argv:
+    pathlib.Path(f'{time.time_ns()} starts').touch()
+    for _ in range(500):
+        time.sleep(0.01)
+""",
+    'parent': """
+import multiprocessing.util, pathlib, time
+def start(path, words, descriptors, real=multiprocessing.util.spawnv_passfds):
+    pid = real(path, words, descriptors)
+    if words[-1] == '--multiprocessing-fork':
+        pathlib.Path(f'{pid} starts').touch()
+        time.sleep(5)
+    return pid
+multiprocessing.util.spawnv_passfds = start
+""",
+}
+
 pytestmark = needs_posix
 
 
@@ -68,7 +89,7 @@ def wait_until_idle(process: subprocess.Popen[str]) -> None:
 
 
 def wait_until_started(process: subprocess.Popen[str], workers: int) -> None:
-    """Wait until so many processes compute: a Ctrl-C while one of them starts is lost there."""
+    """Wait until so many processes compute."""
 
     def have_started() -> bool:
         times = [child.cpu_times().user for child in psutil.Process(process.pid).children()]
@@ -142,21 +163,16 @@ def test_ctrl_c_ends_work_on_this_machine_at_once(script: str, workers: int) -> 
     assert ending.seconds < SOON
 
 
-def test_ctrl_c_does_not_disturb_processes_that_start() -> None:
-    slow_start = '''"""A script whose processes take long to load."""
-import os, pathlib, time
-if __name__ != '__main__':
-    pathlib.Path(f'{os.getpid()} loads').touch()
-    for _ in range(500):
-        time.sleep(0.01)
-'''
-    folder = altered_copy('proc_pool.py', '#!/usr/bin/env python3\n', slow_start)
-    with started(command('proc_pool.py', 2, folder=folder)) as process:
-        wait_until(lambda: len(list(Path.cwd().glob('* loads'))) == 2)
+@pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py'])
+@pytest.mark.parametrize('lines', SLOW_STARTS.values(), ids=SLOW_STARTS)
+def test_ctrl_c_while_processes_start_ends_all_at_once(script: str, lines: str) -> None:
+    folder = altered_copy('primes.py', '"""', f'{lines}\n"""', copy_with_numbers([LARGE] * 20))
+    with started(command(script, 2, folder=folder)) as process:
+        wait_until(lambda: list(Path.cwd().glob('* starts')))
         wait_until_idle(process)
         press_ctrl_c(process)
         ending = ending_of(process)
-    assert (ending.status, ending.stderr) == (130, 'proc_pool.py: interrupted\n')
+    assert (ending.status, ending.stderr) == (130, f'{script}: interrupted\n')
     assert ending.seconds < SOON
 
 

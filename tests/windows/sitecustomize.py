@@ -4,7 +4,6 @@ The library of this system is loaded first and goes on to use the real modules; 
 later, such as the scripts, gets stand-ins with what Windows lacks or does in another way.
 """
 
-import ctypes
 import enum
 import errno
 import importlib
@@ -12,6 +11,7 @@ import io
 import logging
 import multiprocessing.context
 import multiprocessing.resource_tracker
+import multiprocessing.util
 import os
 import select
 import signal
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -97,12 +98,21 @@ class Socket(socket.socket):
             raise
 
 
-def set_console_ctrl_handler(_: None, ignores: bool) -> None:
-    """Have Ctrl-C ignored or not, by processes that start meanwhile, too."""
-    if ignores:
-        kept.append(signal.signal(signal.SIGINT, signal.SIG_IGN))
-    else:
-        signal.signal(signal.SIGINT, kept.pop())
+def create_process(path: str, words: list[str], *rest: Any) -> tuple[int, ...]:
+    """Start a process that has a group if it is asked for one; its number is its handle, too."""
+    *_, flags, descriptors, _, _ = rest
+    group = 0 if flags & 0x200 else None
+    process = subprocess.Popen(words, executable=path, pass_fds=descriptors, process_group=group)
+    process.returncode = 0  # others wait for it
+    return process.pid, 0, process.pid, 0
+
+
+def spawn(path: str, words: list[str], descriptors: list[int]) -> int:
+    """Start a process by the call that multiprocessing makes on Windows."""
+    created = win32._winapi.CreateProcess(
+        path, words, None, None, False, 0, descriptors, None, None
+    )
+    return int(created[2])
 
 
 def unlink(path: Any, **options: Any) -> None:
@@ -134,13 +144,20 @@ def add_carriage_returns() -> None:
             setattr(sys, name, new)
 
 
-kept: list[Any] = []
+win32: Any = ModuleType('multiprocessing.popen_spawn_win32')
+win32._winapi = SimpleNamespace(
+    CreateProcess=create_process, TerminateProcess=lambda pid, _: os.kill(pid, signal.SIGKILL)
+)
 Enum: Any = enum.IntEnum
 MODULES: dict[str, Any] = sys.modules
+MODULES[win32.__name__] = win32
+vars(multiprocessing.util)['spawnv_passfds'] = spawn
 os_unlink = os.unlink
 HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 if 'resource_tracker' not in sys.orig_argv[-1]:  # Windows has none
     threading.Thread(target=take_signals, daemon=True).start()
+else:
+    warnings.simplefilter('ignore')  # of what a process has left that ended at once
 signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
 add_carriage_returns()
 vars(multiprocessing.resource_tracker)['_HAVE_SIGMASK'] = False  # it would undo that
@@ -169,6 +186,4 @@ StandIn(select, 'poll epoll')
 StandIn(io, FileIO=File)
 StandIn(subprocess, Popen=Popen, CREATE_NEW_PROCESS_GROUP=0x200, CREATE_NEW_CONSOLE=0x10)
 StandIn(multiprocessing, get_all_start_methods=lambda: ['spawn'])
-kernel32 = SimpleNamespace(SetConsoleCtrlHandler=set_console_ctrl_handler)
-StandIn(ctypes, windll=SimpleNamespace(kernel32=kernel32))
 StandIn(sys, platform='win32')
