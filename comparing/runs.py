@@ -143,7 +143,7 @@ def memory(pid: int) -> int:
     if not psutil:
         return 0
     total = 0
-    with suppress(psutil.Error):  # any of them may just have ended
+    with suppress(psutil.Error, OSError):  # any of them may just have ended
         process = psutil.Process(pid)
         for each in [process, *process.children(recursive=True)]:
             total += each.memory_info().rss

@@ -32,6 +32,7 @@ from conftest import (
     serving,
     shown_on_terminal,
     started,
+    with_sitecustomize,
 )
 from cpu_tools import MAX_WORKERS, METHODS, SMALL, answers, cpu_script, output_of
 from endings import complaints, counts
@@ -162,6 +163,20 @@ FAILURES = {
 }
 
 
+# Why ID.gif cannot be saved: what is told, and lines that make it so
+HINDRANCES = {
+    'Is a directory': 'import os; os.makedirs("downloaded/ID.gif", exist_ok=True)',
+    'Permission denied': """
+import os
+def replace(source, target, real=os.replace):
+    if str(target).endswith('ID.gif'):  # as on Windows, where it is read-only, or another has it
+        raise PermissionError(13, 'Permission denied', str(source), None, str(target))
+    real(source, target)
+os.replace = replace
+""",
+}
+
+
 class Flags2Promises:
     """The flags2 series: a report of how each download has ended, and a bar or a line for each."""
 
@@ -242,13 +257,13 @@ class Flags2Promises:
         assert re.search(rf'20/20 [^\r\n]*\n{told}\n\Z', stderr)
         assert stderr.count('HTTP error') == 1
 
+    @pytest.mark.parametrize(('told', 'lines'), HINDRANCES.items(), ids=HINDRANCES)
     def test_flag_that_cannot_be_saved_is_an_error_of_that_flag(
-        self, run_script: RunScript, fast_server: Server
+        self, told: str, lines: str, run_script: RunScript, fast_server: Server
     ) -> None:
-        Path('downloaded/ID.gif').mkdir(parents=True)
-        run = run_script(self.script, '-s', fast_server.url)
+        run = run_script(self.script, '-s', fast_server.url, **with_sitecustomize(lines))
         (complaint,) = complaints(run.stderr)
-        assert complaint.startswith(f'{self.script}: ID: Is a directory: ')
+        assert complaint == f'{self.script}: ID: {told}: {Path("downloaded/ID.gif")}'
         assert counts(run.stdout) == {'downloaded': 19, 'error': 1}
         assert run.returncode == 1
 

@@ -17,8 +17,9 @@ from conftest import (
     flag_files,
     started,
     wait_until,
+    with_sitecustomize,
 )
-from promises import FlagsPromises, one_line
+from promises import HINDRANCES, FlagsPromises, one_line
 from raw_server import GIF
 
 import flags
@@ -117,6 +118,13 @@ def test_flag_that_cannot_be_saved_is_told_in_one_line(
     assert one_line('flags.py', run.stderr)
     assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
     assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]
+
+
+def test_held_file_is_told_in_one_line(run_script: RunScript, fast_server: Server) -> None:
+    held = with_sitecustomize(HINDRANCES['Permission denied'])
+    run = run_script('flags.py', '-s', fast_server.url, **held)
+    assert run.returncode == 1
+    assert run.stderr == f'flags.py: Permission denied: {Path("downloaded/ID.gif")}\n'
 
 
 def test_occupied_folder_is_told_in_one_line(run_script: RunScript, fast_server: Server) -> None:

@@ -23,7 +23,7 @@ from comparing.report import (
     rows,
     table,
 )
-from comparing.runs import Request, Run, RunError, content, limit, most_in_flight, run_of
+from comparing.runs import Request, Run, RunError, content, limit, memory, most_in_flight, run_of
 from comparing.timelines import MAX_ROWS, binned, shaded, timeline, timelines
 
 seconds = st.floats(0, 100)
@@ -214,6 +214,14 @@ def test_times_that_round_to_nothing_have_no_speed_up() -> None:
     cells = ['flags.py', '0.00', '-', '1', '-', '-']
     assert rows([quick])[1] == cells
     assert list(bars([quick], 30)) == ['flags.py ▏ 0.00 s']
+
+
+def test_memory_that_the_system_does_not_tell_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_process: object) -> None:
+        raise OSError(22, 'The parameter is incorrect')  # as Windows may
+
+    monkeypatch.setattr('psutil.Process.memory_info', refuse)
+    assert memory(os.getpid()) == 0
 
 
 @pytest.mark.parametrize(('count', 'pictured'), [(60, 59), (61, 0)])
