@@ -17,7 +17,6 @@ lost workers takes most of the script: a ProcessPoolExecutor does that unseen.
 from __future__ import annotations  # queues cannot be subscripted when this runs
 
 import argparse
-import os
 from multiprocessing.queues import Queue, SimpleQueue
 from queue import Empty
 from time import perf_counter
@@ -27,7 +26,7 @@ from proc_pool import PrimeResult, check
 from support.arguments import add_workers_argument, parse
 from support.console import plural
 from support.exits import orderly_exit
-from support.workers import Process, quiet_processes
+from support.workers import Process, cpu_count, quiet_processes
 
 PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
 
@@ -85,7 +84,7 @@ def main() -> None:
     """Check the numbers with as many processes as the command line asks for."""
     parser = argparse.ArgumentParser(description='Check numbers for primality in processes.')
     add_workers_argument(parser)
-    workers = parse(parser).workers or os.cpu_count() or 1
+    workers = parse(parser).workers or cpu_count()
     with orderly_exit():
         print(
             f'Checking {len(NUMBERS)} numbers with {plural(workers, "process")}:',

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor
@@ -15,6 +14,7 @@ from distributed.client import FutureCancelledError
 
 from support import interrupts
 from support.console import fail
+from support.workers import cpu_count
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
@@ -31,7 +31,7 @@ class DaskExecutor(Executor):
             asyncio.run(make_contact(scheduler))
         else:
             self.cluster = LocalCluster(
-                n_workers=workers or os.cpu_count() or 1,
+                n_workers=workers or cpu_count(),
                 threads_per_worker=1,
                 dashboard_address='127.0.0.1:0',  # only this machine can reach it
                 silence_logs=logging.CRITICAL,

@@ -73,6 +73,12 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def cpu_count() -> int:
+    """Return how many CPUs there are for this process: the default of a pool of processes."""
+    count = getattr(os, 'process_cpu_count', os.cpu_count)  # Python 3.13 has the former
+    return count() or 1
+
+
 def quiet_processes() -> BaseContext:
     """Return a context of multiprocessing, but with the processes from above."""
     vars(sys.modules['__main__']).setdefault('__spec__', None)  # %run loses it the second time

@@ -19,6 +19,9 @@ SMALL_ENDS = [2, LARGE, LARGE, 9999999999999999]  # quick to begin with, in eith
 
 LINE = re.compile(r'[ \d]{16}  [P ] [ \d]\d\.\d{6}s')  # about a number
 
+# Two of four CPUs are for a process: lines for a sitecustomize
+TWO_CPUS = ['import os', 'os.cpu_count = lambda: 4', 'os.process_cpu_count = lambda: 2']
+
 MAX_WORKERS = 61 if sys.platform == 'win32' else 256
 # How many processes a pool has by default that downloads 20 flags
 PROCESSES = min(20, ProcessPoolExecutor()._max_workers)  # type: ignore[attr-defined]

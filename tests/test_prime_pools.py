@@ -21,9 +21,10 @@ from conftest import (
     needs_dask,
     started,
     wait_until,
+    with_sitecustomize,
     without,
 )
-from cpu_tools import LINE, SMALL, SMALL_ENDS, answers, cpu_script, output_of
+from cpu_tools import LINE, SMALL, SMALL_ENDS, TWO_CPUS, answers, cpu_script, output_of
 
 from primes import PRIMALITY
 
@@ -69,6 +70,15 @@ def test_every_kind_gives_the_same_answers_in_descending_order(kind: str, means:
     assert list(answers(lines).items()) == [(n, PRIMALITY[n]) for n in sorted(SMALL)[::-1]]
     assert re.fullmatch(r'Total time: \d+\.\d\ds', lines[-1])
     assert all(LINE.fullmatch(line) for line in lines[1:-1])
+
+
+@needs_dask
+def test_dask_workers_are_by_default_as_many_as_cpus_for_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('PYTHONPATH', with_sitecustomize(*TWO_CPUS)['PYTHONPATH'])
+    with cpu_script('prime_pools.py', '-x', 'dask', numbers=[2, 3]) as process:
+        assert output_of(process)[0] == 'Checking 2 numbers with 2 dask workers:'
 
 
 @needs_dask

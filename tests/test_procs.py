@@ -1,12 +1,21 @@
 """The script with hand-made processes and queues."""
 
+import os
 import random
 import re
 import time
 
 import pytest
 from conftest import PATIENCE, with_sitecustomize
-from cpu_tools import LARGE, answers, cpu_script, kill_worker, output_of, wait_until_busy
+from cpu_tools import (
+    LARGE,
+    TWO_CPUS,
+    answers,
+    cpu_script,
+    kill_worker,
+    output_of,
+    wait_until_busy,
+)
 from promises import WorkersPromises
 
 SLOWEST, QUICK = 142702110479723, [4444444444444444, 2]
@@ -25,11 +34,25 @@ def test_results_come_in_the_order_of_completion() -> None:
     assert lines[-1].startswith('3 checks in ')
 
 
-def test_workers_are_as_many_as_cpus_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    three_cpus = with_sitecustomize('import os', 'os.cpu_count = lambda: 3')
-    monkeypatch.setenv('PYTHONPATH', three_cpus['PYTHONPATH'])
+def test_workers_are_by_default_as_many_as_cpus_for_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('PYTHONPATH', with_sitecustomize(*TWO_CPUS)['PYTHONPATH'])
     with cpu_script('procs.py', numbers=[2, 3]) as process:
-        assert output_of(process)[0] == 'Checking 2 numbers with 3 processes:'
+        assert output_of(process)[0] == 'Checking 2 numbers with 2 processes:'
+
+
+@pytest.mark.skipif(not hasattr(os, 'sched_setaffinity'), reason='processes use any CPU')
+def test_workers_on_one_cpu_are_as_many_as_those_of_a_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = 'import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])'
+    monkeypatch.setenv('PYTHONPATH', with_sitecustomize(line)['PYTHONPATH'])
+    firsts = []
+    for script in ('procs.py', 'proc_pool.py'):
+        with cpu_script(script, numbers=[2, 3]) as process:
+            firsts.append(output_of(process)[0])
+    assert firsts[0] == firsts[1]
 
 
 def test_killed_worker_is_named() -> None:
