@@ -163,7 +163,7 @@ add_carriage_returns()
 vars(multiprocessing.resource_tracker)['_HAVE_SIGMASK'] = False  # it would undo that
 DEFAULT: Any = multiprocessing.context._default_context
 DEFAULT._default_context = multiprocessing.get_context('spawn')
-vars(socket)['socket'] = Socket
+vars(socket).update(socket=Socket, os=SimpleNamespace(**vars(os) | {'name': 'nt'}))
 vars(os)['unlink'] = unlink
 for clock in ('time', 'monotonic', 'perf_counter'):
     setattr(time, clock, coarse(getattr(time, clock)))
