@@ -69,13 +69,14 @@ class Kernel:
         self.client.execute_interactive(code, timeout=PATIENCE, output_hook=take)
         return Answer(''.join(texts), ''.join(errors))
 
-    def interrupted(self, code: str, is_time: Callable[[], object]) -> Answer:
-        """Run a cell, and interrupt it when it is time."""
+    def interrupted(self, code: str, is_time: Callable[[], object], times: int = 1) -> Answer:
+        """Run a cell, and interrupt it when it is time, maybe more than once."""
 
         def interrupt() -> None:
             wait_until(is_time)
-            time.sleep(0.2)
-            self.manager.interrupt_kernel()
+            for _ in range(times):
+                time.sleep(0.3)
+                self.manager.interrupt_kernel()
 
         thread = threading.Thread(target=interrupt)
         thread.start()
@@ -182,6 +183,14 @@ def test_work_that_computes_can_be_interrupted_in_a_notebook(script: str, kernel
     kernel.run('primes.NUMBERS[:] = primes.PRIMALITY')
     assert run.text.endswith(f'{script}: interrupted\n')
     assert run.error == 'SystemExit: 130'
+    assert kernel.is_as_before()
+
+
+def test_second_interrupt_ends_what_cannot_be_broken_off(kernel: Kernel) -> None:
+    """The job has a thread that sleeps for two minutes."""
+    line = f'Path = __import__("pathlib").Path; Path("ready").touch()\n%run {ROOT}/tests/jobs.py'
+    run = kernel.interrupted(f'{line} speak_slowly', Path('ready').exists, times=3)
+    assert run.text == 'ready\njobs.py: interrupted\n'
     assert kernel.is_as_before()
 
 
