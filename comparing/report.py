@@ -3,12 +3,15 @@
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from comparing.entries import Entry
+from comparing.runs import MEASURES_MEMORY
 from support.console import plural
 
 MEGABYTE = 1e6  # bytes
+NO_MEMORY = "Memory is not shown: pip install '.[compare]' brings psutil."
 FIRST_TO_GO = ['MB', 'min', 'max', 'eff.', 'median', 'time']  # bars show the last two
 BLOCKS = ' ▏▎▍▌▋▊▉█'
 ASCII_BLOCKS = ' #'
@@ -21,6 +24,8 @@ def report(entries: list[Entry]) -> Iterator[str]:
     width = shutil.get_terminal_size().columns
     complete = [entry for entry in entries if entry.is_complete]
     yield from table(rows(entries), width)
+    if not MEASURES_MEMORY:
+        yield from ['', *textwrap.wrap(NO_MEMORY, width)]
     if complete:
         yield ''
     yield from bars(complete, width)

@@ -20,6 +20,7 @@ try:
     import psutil  # type: ignore[import-untyped]
 except ImportError:  # it comes with the extra "compare"
     psutil = None
+MEASURES_MEMORY = psutil is not None
 
 ROOT = Path(__file__).resolve().parent.parent
 PERIOD = 0.02  # seconds from one look at a script's memory to the next

@@ -76,6 +76,7 @@ def test_table_tells_what_the_server_saw_of_each_script(files: tuple[str, Path])
 def test_memory_is_that_of_all_processes_of_a_script(files: tuple[str, Path]) -> None:
     table = rows(files[0])
     assert int(table['flags_processpool.py'][2]) > 1.5 * int(table['flags.py'][2])
+    assert 'Memory' not in files[0]
 
 
 def test_bars_are_scaled_to_the_width(files: tuple[str, Path]) -> None:
@@ -311,6 +312,7 @@ def test_system_that_lacks_much_gets_what_can_be_told(run_script: RunScript) -> 
     assert re.search(r'\nflags2_asyncio.py -m 2 +#+ \d', run.stdout)
     assert '\x1b' not in run.stdout
     assert 'busy' not in run.stdout
+    assert "\n\nMemory is not shown: pip install '.[compare]' brings psutil.\n\n" in run.stdout
     header, *others = rows(run.stdout).values()
     assert header == ['time', 'speed-up', 'in flight', 'limit', 'eff.']
     assert {cells[2] for cells in others} <= {'1', '2'}  # two, if the clock has ticked meanwhile
