@@ -47,14 +47,17 @@ def raw_server(handle: Handler | None) -> Iterator[RawServer]:
     """
     connections: list[socket.socket] = []
     threads: list[threading.Thread] = []
+    is_over = threading.Event()
 
     def accept() -> None:
-        with suppress(OSError):  # the end of the block shuts the listener down
-            while True:
-                conn, _ = listener.accept()
-                connections.append(conn)
-                threads.append(threading.Thread(target=serve, args=(handle, conn)))
-                threads[-1].start()
+        while True:
+            conn, _ = listener.accept()
+            if is_over.is_set():
+                conn.close()
+                return
+            connections.append(conn)
+            threads.append(threading.Thread(target=serve, args=(handle, conn)))
+            threads[-1].start()
 
     with socket.socket() as listener:
         listener.bind(('127.0.0.1', 0))
@@ -69,7 +72,8 @@ def raw_server(handle: Handler | None) -> Iterator[RawServer]:
         try:
             yield server
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
+            is_over.set()
+            socket.create_connection(listener.getsockname()).close()  # wakes it on any system
             acceptor.join()
             for conn in connections:
                 with suppress(OSError):
