@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -90,7 +91,12 @@ class Server(NamedTuple):
     process: subprocess.Popen[str]
     log: Path
     stderr: Path
-    since: float = 0  # when the test began that uses the server
+    since: float = 0  # when the test began that uses the server, by its clock
+
+    def now(self) -> float:
+        """Return the time by the server's clock; that of the system may tick 64 times a second."""
+        with urlopen(f'{self.url.removesuffix("/flags")}/requests?after={10**9}') as answer:
+            return float(json.load(answer)['now'])
 
     def requests(self) -> list[dict[str, Any]]:
         """Return what the server has logged of the test's requests that it has finished."""
@@ -308,7 +314,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def fast_server(shared_server: Server) -> Server:
     """Return a server that answers at once, and that other tests have used before."""
-    return shared_server._replace(since=time.time())
+    return shared_server._replace(since=shared_server.now())
 
 
 @pytest.fixture
@@ -378,7 +384,11 @@ def running_here() -> dict[int, str]:
 def members(session: int) -> dict[int, str]:
     """Return the command lines of the processes in a session, by number."""
     if sys.platform == 'win32':  # which has no sessions, but remembers parents that have ended
-        return processes(lambda process: session in (process.pid, process.ppid()))
+        parents = {process.pid: process.ppid() for process in psutil.process_iter()}
+        family = {session}  # python.exe of a virtual environment is but the parent of another
+        while more := {pid for pid, parent in parents.items() if parent in family} - family:
+            family |= more
+        return processes(lambda process: process.pid in family)
     return processes(lambda process: os.getsid(process.pid) == session)
 
 

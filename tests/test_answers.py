@@ -13,7 +13,6 @@ from itertools import product
 from pathlib import Path
 
 import httpx
-import psutil  # type: ignore[import-untyped]
 import pytest
 from conftest import PATIENCE, RunScript, Server, command, flag_url, started
 from endings import complaints, counts
@@ -29,6 +28,7 @@ from raw_server import (
     response,
 )
 
+from comparing.runs import memory
 from support import clients
 from support.console import reason
 
@@ -156,8 +156,8 @@ def test_page_after_a_redirect_is_no_flag(get: Get, fast_server: Server) -> None
 
 
 NOWHERE = {
-    'http://xn--/': '(Malformed A-label|not known|resolution)',
-    'http://localhost:99999/': '(TransportError|OverflowError|refused|servname)',
+    'http://xn--/': '(Malformed A-label|not known|resolution|getaddrinfo)',
+    'http://localhost:99999/': '(TransportError|OverflowError|refused|servname|getaddrinfo)',
     'mailto:x': 'path must be empty',
     'data:,x': 'path must be empty',
     'http://\x1b[31mhost/': r"non-printable ASCII character in URL, '\\x1b' at",
@@ -259,7 +259,7 @@ def peak_memory(process: subprocess.Popen[str]) -> int:
     peak = 0
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        peak = max(peak, psutil.Process(process.pid).memory_info().rss)
+        peak = max(peak, memory(process.pid))
         time.sleep(0.01)
     return peak
 

@@ -20,6 +20,7 @@ from conftest import (
     altered_copy,
     command,
     members,
+    needs_posix,
     wait_until,
 )
 from cpu_tools import PROCESSES, answers, cpu_script
@@ -40,6 +41,7 @@ def waiting_processes(script: subprocess.Popen[str], server: RawServer) -> dict[
     return dict(connections)
 
 
+@needs_posix
 @pytest.mark.parametrize(
     ('script', 'workers'),
     [
@@ -94,5 +96,5 @@ def test_change_of_the_code_shows_what_a_line_is_for(
     delay = 1 if codes != 'zz' else 0
     server = start_server('--min-delay', delay, '--max-delay', delay)
     args = command(script, *codes.split(), '-s', server.url, folder=altered_copy(script, old, new))
-    run = subprocess.run(args, capture_output=True, text=True, timeout=PATIENCE)
+    run = subprocess.run(args, capture_output=True, encoding='utf-8', timeout=PATIENCE)
     assert re.search(shown, run.stdout + run.stderr)

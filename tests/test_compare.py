@@ -21,6 +21,8 @@ from conftest import (
     command,
     flag_url,
     members,
+    needs_full_disk,
+    needs_posix,
     press_ctrl_c,
     running_here,
     shown_on_terminal,
@@ -148,6 +150,7 @@ def test_defaults_are_three_runs_and_delays_of_a_cdn(monkeypatch: pytest.MonkeyP
     assert (args.runs, args.delay) == (3, (0.24, 0.48))
 
 
+@needs_posix
 def test_files_are_written_where_links_and_pipes_lead(start_script: StartScript) -> None:
     """They keep their mode, and hold all runs of each script."""
     Path('private.json').touch(0o600)
@@ -249,6 +252,7 @@ def test_comparison_of_failures_fails_after_one_run_of_each_script(run_script: R
     assert ['exit status 1' in script['failure'] for script in scripts] == [True] * 4
 
 
+@needs_posix
 @pytest.mark.parametrize(('signum', 'to_group'), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_signal_ends_scripts_and_reports_what_is_complete(
     signum: signal.Signals, to_group: bool, start_script: StartScript
@@ -268,6 +272,7 @@ def test_signal_ends_scripts_and_reports_what_is_complete(
     wait_until(lambda: not running_here())
 
 
+@needs_posix
 def test_interrupted_comparison_leaves_files_as_they_were(start_script: StartScript) -> None:
     Path('old.json').write_text('old', 'utf-8')
     options = ['--json', 'old.json', '--markdown', 'new.md', '--delay', 5, 5]
@@ -279,6 +284,7 @@ def test_interrupted_comparison_leaves_files_as_they_were(start_script: StartScr
     assert not Path('new.md').exists()
 
 
+@needs_posix
 def test_terminal_gets_live_progress_that_names_the_run_and_narrow_lines_in_colour() -> None:
     shown = shown_on_terminal(command('compare.py', *SHORTER), 60, 'stdout', 'stderr')
     assert re.search(r'flags2_asyncio\.py -m 1, run 1 of 1:  50%.* 1/2', shown)
@@ -298,7 +304,7 @@ def test_system_that_lacks_much_gets_what_can_be_told(run_script: RunScript) -> 
     poor = with_sitecustomize(
         'import os, sys, time',
         "sys.modules['psutil'] = None  # cannot be imported",
-        'del os.getloadavg',
+        "vars(os).pop('getloadavg', None)",
         'for stream in (sys.stdout, sys.stderr):',
         "    stream.reconfigure(newline='\\r\\n')",
         'for name in ("time", "monotonic", "perf_counter"):',
@@ -349,6 +355,7 @@ def test_bad_input_is_refused(
     assert re.match('.*compare.py.* error: ', err.splitlines()[-1])
 
 
+@needs_full_disk
 def test_full_device_stays_one_and_is_told(run_script: RunScript) -> None:
     Path('full').symlink_to('/dev/full')
     run = run_script('compare.py', *SHORTER, '--json', 'full')
@@ -363,12 +370,14 @@ def redirected(redirection: str, *args: object) -> subprocess.CompletedProcess[s
     return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
 
 
+@needs_posix
 def test_closed_streams_do_no_harm() -> None:
     run = redirected('>&- 2>&- <&-', *SHORTER, '--json', 'c.json', '--timeline')
     assert run.returncode == 0
     assert len(json.loads(Path('c.json').read_text('utf-8'))['scripts']) == 2
 
 
+@needs_full_disk
 def test_failure_that_cannot_be_told_still_counts() -> None:
     with misbehaving('answers 404') as server:
         run = redirected('2>/dev/full', *ONCE, '-s', server.url)
@@ -376,6 +385,7 @@ def test_failure_that_cannot_be_told_still_counts() -> None:
     assert rows(run.stdout)['flags2_asyncio.py -m 1'][0] == 'failed'
 
 
+@needs_posix
 def test_files_are_written_although_nobody_reads_the_table(start_script: StartScript) -> None:
     process = start_script('compare.py', *SHORTER, '--json', 'c.json')
     assert process.stdout

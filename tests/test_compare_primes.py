@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from comparisons import PLOT, needs_matplotlib, page_runs, rows, scripts_of
-from conftest import PATIENCE, members, wait_until
+from conftest import PATIENCE, members, needs_posix, wait_until
 from cpu_tools import METHODS, cpu_script, output_of
 
 import primes
@@ -125,6 +125,7 @@ def test_call_that_sleeps_has_no_share_of_a_cpu(monkeypatch: pytest.MonkeyPatch)
     assert recorded.calls[0].share < 0.5
 
 
+@needs_posix
 def test_threads_that_compute_do_not_hold_up_the_report() -> None:
     with cpu_script('compare.py', 'primes', 2, numbers=[999999999999989]) as process:
         wait_until(lambda: scripts_of(process, '-x thread'))

@@ -1,12 +1,16 @@
 """Words for what goes wrong."""
 
 import errno
+import os
 
 import pytest
 
 from support.console import reason
 
-REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, 'in some other words')
+WORDS = 'in some other words'
+REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, WORDS)
+TOLD = 'Connection refused' if os.name == 'posix' else WORDS
+NO_FILE = 'No such file or directory'
 
 
 def caused_by(cause: BaseException) -> Exception:
@@ -19,12 +23,12 @@ def caused_by(cause: BaseException) -> Exception:
 @pytest.mark.parametrize(
     ('error', 'line'),
     [
-        (REFUSED, 'Connection refused'),
-        (caused_by(REFUSED), 'Connection refused (RuntimeError)'),
-        (caused_by(caused_by(REFUSED)), 'Connection refused (RuntimeError)'),
-        (caused_by(ExceptionGroup('all', [REFUSED] * 2)), 'Connection refused (RuntimeError)'),
+        (REFUSED, TOLD),
+        (caused_by(REFUSED), f'{TOLD} (RuntimeError)'),
+        (caused_by(caused_by(REFUSED)), f'{TOLD} (RuntimeError)'),
+        (caused_by(ExceptionGroup('all', [REFUSED] * 2)), f'{TOLD} (RuntimeError)'),
         (caused_by(KeyError()), 'RuntimeError'),
-        (OSError(errno.ENOENT, 'x', 'some/file'), 'No such file or directory: some/file'),
+        (FileNotFoundError(errno.ENOENT, NO_FILE, 'some/file'), f'{NO_FILE}: some/file'),
         (TimeoutError(), 'timed out'),
         (RuntimeError('no\nluck\x1b[31m'), r'no luck\x1b[31m (RuntimeError)'),
     ],

@@ -13,6 +13,7 @@ from conftest import (
     StartScript,
     altered_copy,
     flag_files,
+    needs_posix,
     press_ctrl_c,
     project_copy,
     wait_until,
@@ -76,6 +77,7 @@ def test_listing_reports_and_an_error_that_it_counts_makes_the_status_1(
     assert run.returncode == 1
 
 
+@needs_posix
 @pytest.mark.parametrize('script', [*FIRST_SERIES, *FLAGS2])
 def test_ctrl_c_ends_a_listing_at_once(script: str, typed: Path, start_script: StartScript) -> None:
     """Have it wait for a server that has sent three flags before."""
@@ -117,6 +119,7 @@ def download_many(*args):
 """
 
 
+@needs_posix
 def test_coroutines_that_ctrl_c_leaves_undone_are_no_news(
     fast_server: Server, run_script: RunScript
 ) -> None:

@@ -1,9 +1,7 @@
 """The script with executors other than a pool of processes."""
 
 import json
-import os
 import re
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -146,7 +144,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], int, st
                 if connection.status == psutil.CONN_LISTEN
             }
             for worker in scripts_of(process, 'spawn_main'):
-                os.kill(worker, signal.SIGKILL)
+                psutil.Process(worker).kill()
             _, errors = process.communicate(timeout=PATIENCE)
     return listening, process.returncode, errors
 

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from conftest import PATIENCE, ROOT
+from conftest import PATIENCE, ROOT, needs_posix
 from cpu_tools import (
     LARGE,
     LINE,
@@ -48,6 +48,7 @@ def test_other_numbers_of_workers_are_refused(count: str) -> None:
     assert worker_count(str(MAX_WORKERS)) == MAX_WORKERS
 
 
+@needs_posix
 def test_killed_worker_is_reported_in_one_line() -> None:
     with cpu_script('proc_pool.py', 2, numbers=[LARGE] * 20, method='fork') as process:
         wait_until_busy(process)

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from conftest import PATIENCE, with_sitecustomize
+from conftest import PATIENCE, needs_posix, with_sitecustomize
 from cpu_tools import (
     LARGE,
     TWO_CPUS,
@@ -55,6 +55,7 @@ def test_workers_on_one_cpu_are_as_many_as_those_of_a_pool(
     assert firsts[0] == firsts[1]
 
 
+@needs_posix
 def test_killed_worker_is_named() -> None:
     with cpu_script('procs.py', 2, numbers=[LARGE] * 4, method='fork') as process:
         wait_until_busy(process)
@@ -66,6 +67,7 @@ def test_killed_worker_is_named() -> None:
     )
 
 
+@needs_posix
 def test_many_killed_workers_never_make_it_hang(rng: random.Random) -> None:
     for _ in range(2):
         with cpu_script('procs.py', 4, numbers=[2] * 3000 + [LARGE] * 2, method='fork') as process:

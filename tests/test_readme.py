@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, altered_copy, project_copy
+from conftest import ROOT, altered_copy, needs_posix, project_copy
 from cpu_tools import copy_with_numbers
 
 PAGES = {
@@ -89,6 +89,7 @@ def without_slow_numbers(shown: str) -> str:
     return re.sub(r'\b20 (numbers|checks)', rf'{len(QUICK)} \1', '\n'.join(lines))
 
 
+@needs_posix
 @pytest.mark.parametrize(('command', 'shown'), SESSIONS, ids=[command for command, _ in SESSIONS])
 def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) -> None:
     """Have all labels stand for a port on which nothing listens."""

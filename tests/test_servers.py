@@ -146,7 +146,7 @@ def test_private_server_runs_for_the_duration_of_a_block_even_if_that_fails(
         assert base_url != servers.SERVERS['LOCAL']
         assert httpx.get(flag_url(base_url, 'BR')).content == flag('BR')
         raise ZeroDivisionError
-    assert not servers.is_listening(base_url)
+    wait_until(lambda: not servers.is_listening(base_url))
     message = f'Nothing listens on port {free_port}; using {base_url}\n'
     assert capfd.readouterr() == ('', message)
 
