@@ -36,7 +36,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 from support.arguments import in_range, parse, seconds
-from support.console import tell
+from support.console import reason, tell
 from support.files import raise_file_limit
 from support.history import CLIENT_GONE, Exchange, History
 from support.hosts import is_loopback, localhost, numeric_address, own_names
@@ -341,7 +341,7 @@ def main() -> None:
     try:
         server = SlowServer(listen(args.bind, args.port), handler)
     except OSError as exc:
-        sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {exc.strerror}')
+        sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {reason(exc)}')
     with server:
         try:
             history.log = args.log.open('w', encoding='utf-8') if args.log else None

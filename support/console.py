@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 import ssl
 import sys
 from contextlib import suppress
@@ -62,7 +63,8 @@ def system_error(exc: BaseException) -> str | None:
     if isinstance(exc, FileNotFoundError) and not exc.filename:
         return exc.strerror  # such as "No usable temporary directory found in ..."
     if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
-        is_posix = exc.errno > 0 and sys.platform != 'win32'  # asyncio changes the words there
+        # asyncio changes the words on POSIX, where look-ups have numbers of their own
+        is_posix = sys.platform != 'win32' and not isinstance(exc, socket.gaierror)
         return os.strerror(exc.errno) if is_posix else exc.strerror
     return None
 

@@ -27,9 +27,11 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.files import raise_file_limit
+from support.hosts import localhost
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60  # seconds until a test gives up on a script
+LOCALHOST = localhost()  # or its address, where the name is unknown
 OPEN_FILES = raise_file_limit()  # that any process may have, those that tests start included
 
 # What a reader's environment may hold that changes where scripts connect, or what they print
@@ -73,6 +75,7 @@ settings.load_profile('tests')
 pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
 
 needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')
+needs_localhost = pytest.mark.skipif(LOCALHOST != 'localhost', reason='localhost is unknown here')
 needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
 needs_full_disk = pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
 needs_many_files = pytest.mark.skipif(
@@ -338,7 +341,7 @@ def file_server(free_port: int) -> Iterator[str]:
 def accepts_connections(port: int) -> bool:
     """Tell whether something listens on a port of localhost, at any of its addresses."""
     try:
-        socket.create_connection(('localhost', port), 1).close()
+        socket.create_connection((LOCALHOST, port), 1).close()
     except OSError:
         return False
     return True

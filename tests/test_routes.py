@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 import trustme
-from conftest import ROOT, RunScript, Server, altered_copy, with_sitecustomize
+from conftest import LOCALHOST, ROOT, RunScript, Server, altered_copy, with_sitecustomize
 from endings import complaints, counts
 from promises import one_line
 from raw_server import FLAG, converse, misbehaving, raw_server, response
@@ -90,12 +90,12 @@ def https_url(tmp_path: Path) -> Iterator[str]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / 'authority.pem'))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert('localhost').configure_cert(context)
+    authority.issue_cert(LOCALHOST).configure_cert(context)
     handler = partial(QuietHandler, directory=str(ROOT))
-    with ThreadingHTTPServer(('localhost', 0), handler) as server:
+    with ThreadingHTTPServer((LOCALHOST, 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,)).start()
-        yield f'https://localhost:{server.server_port}/flags'
+        yield f'https://{LOCALHOST}:{server.server_port}/flags'
         server.shutdown()
 
 

@@ -129,7 +129,7 @@ def test_server_that_listens_is_used(
     assert httpx.get(flag_url(base_url, 'BR')).is_success
 
 
-@pytest.mark.parametrize('name', ['REMOTE', 'http://localhost:9/flags'])
+@pytest.mark.parametrize('name', ['REMOTE', 'http://127.0.0.1:9/flags'])
 def test_other_servers_than_ours_are_never_started(
     name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

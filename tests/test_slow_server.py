@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from conftest import (
+    LOCALHOST,
     OPEN_FILES,
     PATIENCE,
     ROOT,
@@ -32,6 +33,7 @@ from conftest import (
     connect,
     flag,
     needs_full_disk,
+    needs_localhost,
     needs_posix,
     serving,
     started,
@@ -126,7 +128,7 @@ def test_greeting_tells_where_it_serves_and_is_watched_until_standard_input_ends
         assert server.stdout
         assert server.stdout.readline() == 'Hello from the site\n'
         greeting = re.fullmatch(
-            r'Serving flags at (http://localhost:\d+/)flags\n', server.stdout.readline()
+            rf'Serving flags at (http://{LOCALHOST}:\d+/)flags\n', server.stdout.readline()
         )
         assert greeting
         assert server.stdout.readline() == f'Watch the requests at {greeting[1]}\n'
@@ -138,7 +140,7 @@ def test_greeting_tells_where_it_serves_and_is_watched_until_standard_input_ends
 
 def test_all_addresses_of_the_name_are_listened_to_and_no_others(fast_server: Server) -> None:
     port = urlsplit(fast_server.url).port
-    for address in {str(found[4][0]) for found in socket.getaddrinfo('localhost', 0)}:
+    for address in {str(found[4][0]) for found in socket.getaddrinfo(LOCALHOST, 0)}:
         socket.create_connection((address, port), 1).close()
     with pytest.raises(OSError, match=r'refused|timed out|unreachable'):
         socket.create_connection(('127.0.0.2', port), 1)
@@ -156,6 +158,7 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason='there is no ::1')
 
 
 @needs_ipv6
+@needs_localhost
 def test_server_answers_at_both_addresses_of_localhost(client: httpx.Client) -> None:
     environ = os.environ | with_sitecustomize(TWO_ADDRESSES)
     with started(command('slow_server.py', 0, '--max-delay', 0), env=environ) as server:
@@ -200,7 +203,7 @@ NAMES = {
     '0.0.0.0': (f'192.0.2.1:8001 {HOST} {HOST.upper()}.local', 'example.com'),
 }
 BINDS = [
-    'localhost',
+    pytest.param('localhost', marks=needs_localhost),
     pytest.param('127.0.0.2', marks=needs_more_addresses),
     pytest.param('0.0.0.0', marks=needs_posix),  # Windows connects to no such address
 ]
@@ -652,7 +655,7 @@ def test_busy_port_is_told_in_one_line_and_no_log_is_emptied(
     run = run_script('slow_server.py', port, '--log', fast_server.log)
     assert run.returncode == 1
     assert one_line('slow_server.py', run.stderr)
-    assert f'cannot listen on localhost port {port}' in run.stderr
+    assert f'cannot listen on {LOCALHOST} port {port}: ' in run.stderr
     assert len(fast_server.requests()) == 1
 
 
@@ -675,7 +678,7 @@ def test_it_serves_when_nobody_reads_its_greeting_and_stderr_is_closed(free_port
         assert server.stdout
         server.stdout.close()
         wait_until(lambda: accepts_connections(free_port))
-        with httpx.Client(base_url=f'http://localhost:{free_port}/flags') as client:
+        with httpx.Client(base_url=f'http://{LOCALHOST}:{free_port}/flags') as client:
             assert [client.get(path(cc)).status_code for cc in CODES[:3]] == [200] * 3
     ports = {json.loads(line)['lane'] for line in Path('log').read_bytes().splitlines()}
     assert len(ports) == 1

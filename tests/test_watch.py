@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import Server, StartServer, connect, needs_posix, wait_until
+from conftest import LOCALHOST, Server, StartServer, connect, needs_posix, wait_until
 
 import slow_server
 from comparing.page import PLACEHOLDER, html_page
@@ -72,7 +72,7 @@ def page(shared_page: 'Page') -> Iterator['Page']:
     # a server was stopped, or a test looks at pixels
     expected = re.compile('ERR_CONNECTION_(REFUSED|RESET)|willReadFrequently')
     assert [text for text in complaints if not expected.search(text)] == []
-    assert hosts <= {'localhost', None}
+    assert hosts <= {LOCALHOST, None}
 
 
 def site(server: Server) -> str:
