@@ -309,6 +309,20 @@ def test_ctrl_c_at_pythons_own_prompt_is_as_always() -> None:
         assert (program.exitstatus, program.signalstatus) == (7, None)
 
 
+def test_script_before_a_prompt_leaves_its_report_only() -> None:
+    import pexpect
+
+    with misbehaving('never answers') as server:
+        words = ['-i', str(ROOT / 'flags2_sequential.py'), '-s', server.url]
+        program = pexpect.spawn(sys.executable, words, encoding='utf-8', timeout=PATIENCE)
+        wait_for_another(server, 0)
+        program.sendintr()
+        program.expect('20 cancelled')
+        program.expect(PROMPT)
+        assert 'Traceback' not in program.before
+        program.close(force=True)
+
+
 IN_A_THREAD = """
 import io, signal, sys, threading
 sys.path.insert(0, {root!r})
