@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from conftest import PATIENCE, ROOT, RunScript, Server, flag_files, needs_posix, wait_until
 from endings import counts
@@ -177,9 +178,17 @@ def test_interrupted_script_reports_and_the_notebook_goes_on(
 @pytest.mark.parametrize('script', ['proc_pool.py', 'procs.py', 'prime_pools.py'])
 def test_work_that_computes_can_be_interrupted_in_a_notebook(script: str, kernel: Kernel) -> None:
     """Threads that compute cannot be broken off, so they are waited for."""
-    kernel.run(f'import primes; primes.NUMBERS[:] = [2, *[999999999989] * 2, *{[10**15 + 37] * 3}]')
-    begun = time.monotonic()
-    run = kernel.interrupted(flags_run(script, 2), lambda: time.monotonic() - begun > 1)
+    kernel.run(f'import primes; primes.NUMBERS[:] = [2, *[999999999989] * 2, *{[10**15 + 37] * 6}]')
+    process = psutil.Process(int(kernel.run('os.getpid()').text))
+    before = process.cpu_times().user
+
+    def workers_compute() -> bool:
+        if script == 'prime_pools.py':
+            return bool(process.cpu_times().user > before + 0.5)
+        spent = [child.cpu_times().user for child in process.children()]
+        return len([seconds for seconds in spent if seconds > 0.5]) == 2
+
+    run = kernel.interrupted(flags_run(script, 2), workers_compute)
     kernel.run('primes.NUMBERS[:] = primes.PRIMALITY')
     assert run.text.endswith(f'{script}: interrupted\n')
     assert run.error == 'SystemExit: 130'
