@@ -117,14 +117,16 @@ class Script:
         """Break off what waits, and what still comes to wait; end the process in time."""
         start = time.monotonic()
         while (elapsed := time.monotonic() - start) < self.grace or in_session():
-            if self.is_over.is_set() and in_session():
-                return
+            children, broken_off = self.children(), {}
             with suppress(RuntimeError):  # workers change it meanwhile; the next time will do
-                for waiting, break_off in list(_waiting.items()):
-                    done(waiting)
-                    with suppress(OSError, RuntimeError):  # it has just ended by itself
-                        break_off(waiting)
-            for child in self.children():
+                broken_off = dict(_waiting.items())
+            if self.is_over.is_set() and in_session():
+                return  # what has begun since belongs to another script
+            for waiting, break_off in broken_off.items():
+                done(waiting)
+                with suppress(OSError, RuntimeError):  # it has just ended by itself
+                    break_off(waiting)
+            for child in children:
                 child.terminate() if elapsed < self.grace / 2 else child.kill()
             time.sleep(PERIOD)
         number = stop_signal
