@@ -229,6 +229,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     """Listen at each address that a host has, on the same port; raise OSError if none is free."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     listeners: list[socket.socket] = []
+    problem: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
         port = listeners[0].getsockname()[1] if listeners else port
         is_dual = address[0] == '::' and socket.has_dualstack_ipv6()
@@ -238,9 +239,11 @@ def listen(host: str, port: int) -> list[socket.socket]:
             )
             listeners.append(listener)
         except OSError as exc:
-            is_last = (family, address) == (found[-1][0], found[-1][4])
-            if exc.errno == errno.EADDRINUSE or (is_last and not listeners):
-                raise  # others are addresses that this machine does not have
+            if exc.errno == errno.EADDRINUSE:
+                raise
+            problem = exc  # such as that this machine does not have the address
+    if problem and not listeners:
+        raise problem
     return listeners
 
 

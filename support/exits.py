@@ -43,7 +43,7 @@ def orderly_exit(
             if number := interrupts.stop_signal:
                 leave_by(number)
     except SystemExit:
-        if not (at_prompt() or sys.flags.inspect):  # they would be ended, or show it
+        if not (at_prompt() or sys.flags.inspect):  # which would end, or show a traceback
             raise
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.files import raise_file_limit
-from support.hosts import localhost
+from support.hosts import is_own, localhost
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60  # seconds until a test gives up on a script
@@ -75,6 +76,7 @@ settings.load_profile('tests')
 pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
 
 needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')
+needs_ipv6 = pytest.mark.skipif(not is_own(IPv6Address('::1')), reason='there is no ::1')
 needs_localhost = pytest.mark.skipif(LOCALHOST != 'localhost', reason='localhost is unknown here')
 needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')
 needs_full_disk = pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')

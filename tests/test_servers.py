@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from conftest import (
     flag,
     flag_files,
     flag_url,
+    needs_ipv6,
     needs_posix,
     running_here,
     wait_until,
@@ -267,14 +267,11 @@ def test_machine_that_does_not_know_localhost_has_an_address(
     assert 'Nothing listens' not in stderr
 
 
+@needs_ipv6
 @needs_posix
 def test_private_server_has_another_address_where_there_is_no_127_0_0_1(
     free_label: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try:
-        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
-    except OSError:
-        pytest.skip('there is no ::1')
     monkeypatch.setattr(servers, 'is_own', lambda address: address.version == 6)
     with servers.running(free_label('LOCAL')) as base_url:
         assert base_url.startswith('http://[::1]:')

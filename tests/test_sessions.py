@@ -243,8 +243,7 @@ class Host(NamedTuple):
 
     words: list[str]
     prompt: str
-    line: str
-    after_report: str = ''
+    line: str = ''
 
 
 HOSTS = {
@@ -254,7 +253,7 @@ HOSTS = {
         '%run {script} -s {url}',
     ),
     'pdb': Host(['-m', 'pdb', '{script}', '-s', '{url}'], r'\(Pdb\) ', 'continue'),
-    'python -i': Host(['-i', '-c', 'pass'], PROMPT, 'import runpy; {call}'),
+    'python -i': Host(['-i', '-c', 'pass'], PROMPT),
 }
 CALL = "import sys; sys.path.insert(0, {root!r}); import flags; flags.BASE_URL = '{url}'"
 

@@ -33,6 +33,7 @@ from conftest import (
     connect,
     flag,
     needs_full_disk,
+    needs_ipv6,
     needs_localhost,
     needs_posix,
     serving,
@@ -83,15 +84,6 @@ def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a server that answers at once, and whose stderr other files of tests do not fill."""
     with serving(tmp_path_factory.mktemp('quiet') / 'log', '--max-delay', 0) as server:
         yield server
-
-
-def has_ipv6() -> bool:
-    """Tell whether this system has the address ::1."""
-    try:
-        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
 
 
 def path(cc: str) -> str:
@@ -154,7 +146,6 @@ def getaddrinfo(host, port, *args, **options):
     return [found for name in names for found in real(name, port, *args, **options)]
 socket.getaddrinfo = getaddrinfo
 """
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason='there is no ::1')
 
 
 @needs_ipv6
