@@ -4,43 +4,47 @@
     $ python3 compare.py --timeline
     $ python3 compare.py flags2 -a --scan 1 5 30 100
     $ python3 compare.py primes --plot primes.png
+    $ python3 compare.py flags.py ~/flags_trio.py 'curl -sZ {url}/br/br.gif {url}/cn/cn.gif'
 
-The scripts run in fresh processes and in turns, so that whatever slows the machine down for
-a while hits all alike. Times are those that the scripts print; the server tells what it saw.
+They run in fresh processes and in turns, so that whatever slows the machine down for a while hits
+all alike. Times are those that scripts print, and the server tells what it saw; if one prints none,
+its time is that from its first request to its last answer.
+
+Words that end in .py are scripts, which get -s and the server's URL, and find this project's
+modules. Quoted words with {url} in them are commands of any kind, which no shell reads.
 """
 
 import argparse
 import importlib
-import json
 import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Callable
 from contextlib import suppress
+from types import ModuleType
 
 from tqdm import tqdm
 
 import flags2_common
 import slow_server
+from comparing import commands
+from comparing.commands import FLAGS, FLAGS2, FLAGS2_CONCURRENT, Command
+from comparing.conclusions import busy_note, conclusion
 from comparing.entries import Entry
-from comparing.files import measures, writable_file, write_file
+from comparing.files import csv_table, measures, writable_file, write_file
 from comparing.page import html_page, page_data
-from comparing.report import busy_note, markdown, report, rows
-from comparing.runs import RunError, run_script
+from comparing.report import markdown, report, rows
+from comparing.runs import RunError, run_command
 from comparing.server import Server, chosen_server
 from comparing.timelines import timelines
-from comparing.trace import trace
-from pools.kinds import KINDS
 from support import interrupts
-from support.arguments import add_workers_argument, positive, seconds
+from support.arguments import add_workers_argument, natural, positive, seconds
 from support.console import complain, discard_unwritable_output, fail, plural
 from support.exits import orderly_exit
 from support.servers import add_server_option
 
-FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
-FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
-FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
-BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]'
+BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]'
 CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 GRACE = 4.0  # seconds from a signal to the end: scripts take up to one, a report with a plot more
 PICTURES = ('.png', '.svg')
@@ -56,7 +60,7 @@ def main() -> None:
     with orderly_exit(grace=GRACE):
         interrupts.hold(measure)
         if args.plot:
-            load_plots()
+            plots()
         try:
             with chosen_server(args.server, args.delay) as server:
                 measure(args, server)
@@ -66,31 +70,37 @@ def main() -> None:
         sys.exit(1)
 
 
-def load_plots() -> None:
-    """Import what draws, which takes a while; fail if it is not installed."""
+def plots() -> ModuleType:
+    """Return what draws, which takes a while to import; fail if it is not installed."""
     os.environ['MPLBACKEND'] = 'agg'  # no window is opened, whatever is set there
     try:
-        importlib.import_module('comparing.plots')
+        return importlib.import_module('comparing.plots')
     except ImportError:
         fail("--plot needs matplotlib: pip install '.[compare]'")
 
 
 def measure(args: argparse.Namespace, server: Server) -> None:
-    """Run all scripts in turns; one that fails gets no more of them."""
-    turns = [(entry, number) for number in range(1, args.runs + 1) for entry in args.entries]
+    """Run all commands in turns, first to warm up; one that fails gets no more of them."""
+    numbers = range(1 - args.warmup, args.runs + 1)
+    turns = [(entry, number) for number in numbers for entry in args.entries]
     with tqdm(turns, leave=False, disable=None, bar_format=BAR_FORMAT) as bar:
         for entry, number in bar:
-            bar.set_description(f'{entry.name}, run {number} of {args.runs}')
+            which = f'run {number} of {args.runs}' if number > 0 else 'warm-up'
+            bar.set_description(f'{entry.name}, {which}')
             if entry.failure:
                 continue
             before = server.state()
             try:
-                run = run_script([*entry.command, *server.args])
+                run = run_command(entry.command, server.url, args.ignore_failure)
+                run.requests = server.requests_since(before)
+                run.take_time(server.hint)
             except RunError as exc:
                 entry.failure = str(exc)
                 continue
-            run.requests = server.requests_since(before)
-            entry.runs.append(run)
+            if number > 0:
+                entry.runs.append(run)
+            if number == args.runs:
+                bar.set_postfix_str(f'{entry.name}: {entry.median:.2f} s')
 
 
 def show(args: argparse.Namespace, entries: list[Entry]) -> None:
@@ -104,32 +114,31 @@ def show(args: argparse.Namespace, entries: list[Entry]) -> None:
             complain(f'{entry.name}: {plural(entry.errors, "error")}{example}')
     if not entries:
         return
+    written: list[str] = []
     try:
-        save(args, entries)
+        save(args, entries, written)
     finally:
         if sys.stdout:  # it may be closed
             lines = [*report(entries), *(timelines(entries) if args.timeline else [])]
-            if args.note:
-                lines += ['', *textwrap.wrap(args.note, shutil.get_terminal_size().columns)]
+            files = f'Written: {", ".join(written)}' if written else ''
+            for text in filter(None, [conclusion(entries), args.note, files]):
+                lines += ['', *textwrap.wrap(text, shutil.get_terminal_size().columns)]
             print('\n'.join(lines), flush=True)
 
 
-def save(args: argparse.Namespace, entries: list[Entry]) -> None:
-    """Write the files that the command line asks for."""
-    if args.markdown:
-        write_file(args.markdown, markdown(rows(entries)).encode())
-    if args.json:
-        write_file(args.json, json.dumps(measures(entries, args.note), indent=2).encode())
-    if args.html:
-        template = TEMPLATE.read_text('utf-8')
-        write_file(args.html, html_page(template, page_data(entries)).encode())
-    if args.plot:
-        from comparing.plots import picture
-
-        write_file(args.plot, picture(entries, args.plot.suffix))
-    if args.trace:
-        complete = [entry for entry in entries if entry.has_timeline]
-        write_file(args.trace, json.dumps(trace(complete)).encode())
+def save(args: argparse.Namespace, entries: list[Entry], written: list[str]) -> None:
+    """Write the files that the command line asks for, and note which are there."""
+    contents: dict[str, Callable[[], bytes]] = {
+        'markdown': lambda: markdown(rows(entries)).encode(),
+        'csv': lambda: csv_table(entries).encode(),
+        'json': lambda: measures(entries, args.note).encode(),
+        'html': lambda: html_page(TEMPLATE.read_text('utf-8'), page_data(entries)).encode(),
+        'plot': lambda: plots().picture(entries, args.plot.suffix),
+    }
+    for name, content in contents.items():
+        if path := getattr(args, name):
+            write_file(path, content())
+            written.append(str(path))
 
 
 def process_args() -> argparse.Namespace:
@@ -139,13 +148,16 @@ def process_args() -> argparse.Namespace:
         argv = ['flags', *argv]
     parser = argument_parser()
     args, others = parser.parse_known_args(argv)
-    if others and args.entries_for is not flags2_entries:
-        parser.error(f'unrecognized arguments: {" ".join(others)}')
     if args.plot and args.plot.suffix not in PICTURES:
         parser.error(f'a plot is written as one of {", ".join(PICTURES)}, not as {args.plot}')
     if args.delay and args.delay[0] > args.delay[1]:
         parser.error(f'--delay: {args.delay[0]:g} exceeds {args.delay[1]:g}')
-    args.entries = args.entries_for(args, others)
+    try:
+        own = commands.named(list(filter(commands.is_command, others)), args.name)
+        words = [word for word in others if not commands.is_command(word)]
+        args.entries = args.entries_for(args, own, words)
+    except ValueError as exc:
+        parser.error(str(exc))
     args.note = ''
     with suppress(AttributeError, OSError):  # Windows does not tell, nor do some containers
         args.note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
@@ -154,11 +166,14 @@ def process_args() -> argparse.Namespace:
 
 def argument_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, with a parser for each of the subcommands."""
-    parser = argparse.ArgumentParser(description='Time the variants of a script side by side.')
-    commands = parser.add_subparsers(title='what to compare (default: flags)')
+    title, _, more = (__doc__ or '').partition('\n\n')
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=title, epilog=more, formatter_class=raw)
+    subparsers = parser.add_subparsers(title='what to compare (default: flags)')
+    add_common_options(parser, runs=3)  # to be shown, as a subcommand follows in any case
 
     def add_command(name: str, text: str, runs: int) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, description=text, help=text, allow_abbrev=False)
+        command = subparsers.add_parser(name, description=text, help=text, allow_abbrev=False)
         add_common_options(command, runs)
         return command
 
@@ -171,8 +186,8 @@ def argument_parser() -> argparse.ArgumentParser:
     flags2.add_argument('--scan', nargs='+', type=positive, metavar='N', help='try each as -m')
     flags2.set_defaults(entries_for=flags2_entries)
 
-    primes = add_command('primes', 'proc_pool.py with each executor, and procs.py', runs=1)
-    add_workers_argument(primes)
+    text = 'proc_pool.py with each executor, and procs.py; takes a number of workers, too'
+    primes = add_command('primes', text, runs=1)
     primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
     primes.set_defaults(entries_for=primes_entries, server=None, delay=None)
     return parser
@@ -182,11 +197,21 @@ def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
     """Add the options for the number of runs and for the ways to show them."""
     add = parser.add_argument
     add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
+    add(
+        '-w',
+        '--warmup',
+        metavar='N',
+        type=natural,
+        default=0,
+        help='uncounted ones before',
+    )
+    add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
+    add('--name', action='append', default=[], help='for the next SCRIPT or COMMAND')
     add('--timeline', action='store_true', help='show each request or call of the last runs')
     add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
     add('--html', metavar='FILE', type=writable_file, help='write a page that shows them')
-    add('--trace', metavar='FILE', type=writable_file, help='write events for ui.perfetto.dev')
     add('--json', metavar='FILE', type=writable_file, help='write all measures')
+    add('--csv', metavar='FILE', type=writable_file, help='write a line of figures for each')
     add('--markdown', metavar='FILE', type=writable_file, help='write the table')
 
 
@@ -204,41 +229,26 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def flags_entries(args: argparse.Namespace, _others: list[str]) -> list[Entry]:
-    """Return the scripts of the flags series."""
-    return [Entry(script, [script]) for script in FLAGS]
+def flags_entries(_args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
+    """Return the scripts of the flags series, or what is named instead."""
+    if words:
+        raise ValueError(f'unrecognized arguments: {" ".join(words)}')
+    return commands.downloads(own or commands.ours(FLAGS))
 
 
-def flags2_entries(args: argparse.Namespace, others: list[str]) -> list[Entry]:
-    """Return the scripts of the flags2 series with their options, or the -m to scan."""
-    flags2_common.process_args(1, others)  # ends the program if they make no sense
-    if not args.scan:
-        return [Entry(script, [script, *others]) for script in FLAGS2]
-    return [
-        Entry(f'{script} -m {concurrent}', [script, *others, '-m', str(concurrent)], concurrent)
-        for script in FLAGS2_CONCURRENT
-        for concurrent in args.scan
-    ]
+def flags2_entries(args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
+    """Return the scripts of the flags2 series, or what is named instead, with their options."""
+    flags2_common.process_args(1, words)  # ends the program if they make no sense
+    scripts = FLAGS2_CONCURRENT if args.scan else FLAGS2
+    return commands.downloads(own or commands.ours(scripts), words, args.scan or [])
 
 
-def primes_entries(args: argparse.Namespace, _others: list[str]) -> list[Entry]:
-    """Return proc_pool.py with each executor that this Python offers, and procs.py."""
-    others = [kind for kind in KINDS if kind not in ('serial', 'dask')]
-    others += ['dask'] if args.dask else []
-    workers = [str(args.workers)] if args.workers else []
-    return [
-        primes_entry('serial', 'prime_pools.py', '-x', 'serial'),
-        primes_entry('process', 'proc_pool.py', *workers),
-        *(primes_entry(kind, 'prime_pools.py', '-x', kind, *workers) for kind in others),
-        primes_entry('procs.py', 'procs.py', *workers),
-    ]
-
-
-def primes_entry(name: str, *command: str) -> Entry:
-    """Return a script that checks numbers, recorded where that can be done."""
-    is_recorded = name != 'interpreter'  # these import what they need by themselves
-    recorder = ['comparing/recorded.py', 'primes.is_prime'] if is_recorded else []
-    return Entry(name, [*recorder, *command])
+def primes_entries(args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
+    """Return each executor that this Python offers, and procs.py, or what is named instead."""
+    parser = argparse.ArgumentParser(prog='compare.py primes')
+    add_workers_argument(parser)
+    workers = parser.parse_args(words).workers
+    return commands.checks(own, [str(workers)] if workers else [], args.dask)
 
 
 if __name__ == '__main__':

@@ -28,7 +28,7 @@ import httpx  # noqa: E402
 
 import flags2_common  # noqa: E402
 from comparing.report import MEGABYTE  # noqa: E402
-from comparing.runs import Run, run_script  # noqa: E402
+from comparing.runs import Run, run_command  # noqa: E402
 from support import servers  # noqa: E402
 from support.arguments import positive  # noqa: E402
 
@@ -40,7 +40,7 @@ TIMEOUT = 6.1  # seconds
 
 def run(script: str, *options: object) -> Run:
     """Run a script with some options."""
-    return run_script([script, *map(str, options)])
+    return run_command([sys.executable, str(ROOT / script), *map(str, options)])
 
 
 def run_every(script: str, concurrent: int, url: str) -> Run:

@@ -1,15 +1,20 @@
-"""What is compared: scripts with their arguments, and what their runs show together."""
+"""What is compared, and what its runs show together: this defines time, speed-up and limit."""
 
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from comparing.runs import Run, limit, most_in_flight
 
+LEAST_RUNS = 3  # of which a spread can be told
+OUTLIER = 14.826  # median deviations: ten standard deviations of normally distributed times
+CLOCK_STEP = 0.01  # seconds
+
 
 @dataclass
 class Entry:
-    """A script with its arguments, and how its runs went."""
+    """A script or another command with its arguments, and how its runs went."""
 
     name: str
     command: list[str]
@@ -20,7 +25,7 @@ class Entry:
     @property
     def variant(self) -> str:
         """The name without the concurrency of a scan."""
-        return self.name.partition(' -m ')[0]
+        return self.name.removesuffix(f' -m {self.concurrency}')
 
     @property
     def elapsed(self) -> list[float]:
@@ -31,6 +36,34 @@ class Entry:
     def median(self) -> float:
         """The time of the run in the middle, in seconds."""
         return statistics.median(self.elapsed)
+
+    @property
+    def mark(self) -> str:
+        """What marks the time of a script that has not printed it."""
+        return '' if all(run.is_printed for run in self.runs) else '*'
+
+    def speed_up(self, first: 'Entry') -> str:
+        """Return how many times as fast as another entry this is; a dash if nobody knows."""
+        if not (self.is_complete and first.is_complete and self.median):
+            return '-'
+        error = self.speed_up_error(first)
+        digits = 2 if 0 < error < 0.05 else 1
+        spread = f'±{error:.{digits}f}'.replace('±0', '±') if error else ''
+        return f'{first.median / self.median:.{digits}f}{spread}x'
+
+    def speed_up_error(self, first: 'Entry') -> float:
+        """Return the standard deviation of a speed-up, by propagation of errors; 0 if unknown."""
+        if self is first or min(len(self.runs), len(first.runs)) < LEAST_RUNS or not first.median:
+            return 0
+        spreads = [statistics.stdev(each.elapsed) / each.median for each in (self, first)]
+        return first.median / self.median * math.hypot(*spreads)
+
+    @property
+    def outliers(self) -> list[float]:
+        """The times far from the median by the rule of hyperfine; they are in hundredths."""
+        deviations = [abs(time - self.median) for time in self.elapsed]
+        usual = max(statistics.median(deviations), CLOCK_STEP / 2)
+        return [time for time in self.elapsed if abs(time - self.median) > OUTLIER * usual]
 
     @property
     def is_complete(self) -> bool:

@@ -1,17 +1,22 @@
 """The files that keep a comparison, which may as well be links, pipes or devices."""
 
 import argparse
+import csv
+import io
+import json
 import platform
+import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from comparing.entries import Entry
 from support.console import reason
+
+COLUMNS = 'command mean stddev median min max memory in_flight limit errors'.split()
 
 
 def writable_file(text: str) -> Path:
@@ -40,9 +45,9 @@ def write_file(path: Path, content: bytes) -> None:
         raise
 
 
-def measures(entries: Sequence[Entry], note: str) -> dict[str, Any]:
-    """Return all measures, where they come from, and maybe why not to trust them."""
-    return {
+def measures(entries: Sequence[Entry], note: str) -> str:
+    """Return all measures as JSON, where they come from, and maybe why not to trust them."""
+    facts = {
         'python': platform.python_version(),
         'httpx': httpx.__version__,
         'platform': platform.platform(),
@@ -50,3 +55,19 @@ def measures(entries: Sequence[Entry], note: str) -> dict[str, Any]:
         'note': note,
         'scripts': [asdict(entry) for entry in entries],
     }
+    return json.dumps(facts, indent=2)
+
+
+def csv_table(entries: Sequence[Entry]) -> str:
+    """Return a line for each, with the columns that hyperfine has too, and ours behind them."""
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        if entry.is_complete:
+            times = entry.elapsed
+            spread = statistics.stdev(times) if len(times) > 1 else ''
+            seen = (entry.in_flight, entry.limit) if entry.has_requests else ('', '')
+            figures = [statistics.mean(times), spread, entry.median, min(times), max(times)]
+            writer.writerow([entry.name, *figures, entry.peak_memory or '', *seen, entry.errors])
+    return lines.getvalue()

@@ -64,13 +64,13 @@ def html_page(template: str, data: list[dict[str, Any]]) -> str:
 
 def page_data(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return the last run of each script, as the page takes it."""
-    return [run_data(entry) for entry in entries if entry.has_timeline]
+    return [run_data(entry, entries[0]) for entry in entries if entry.has_timeline]
 
 
-def run_data(entry: Entry) -> dict[str, Any]:
-    """Return an entry's last run; one that computes has lanes with names."""
+def run_data(entry: Entry, first: Entry) -> dict[str, Any]:
+    """Return an entry's last run, and its speed-up over the first; workers are lanes with names."""
     run = entry.runs[-1]
-    data = {'label': entry.name, 'elapsed': run.elapsed}
+    data = {'label': entry.name, 'elapsed': run.elapsed, 'speed_up': entry.speed_up(first)}
     if run.work:
         calls = [call_data(call, run.work.lanes) for call in run.work.calls]
         return data | {'work': True, 'lanes': run.work.lanes, 'requests': calls}
@@ -88,7 +88,7 @@ def call_data(call: Call, lanes: list[str]) -> dict[str, Any]:
 def request_data(request: Request, with_pictures: bool) -> dict[str, Any]:
     """Return a request, maybe with the flag that it has brought."""
     picture = with_pictures and request.status == 200 and picture_url(request.code)
-    return request._asdict() | ({'picture': picture} if picture else {})
+    return vars(request) | ({'picture': picture} if picture else {})
 
 
 def picture_url(code: str) -> str:

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from comparing.entries import Entry, last_duration
-from comparing.report import speed_up
 from comparing.work import Call, Work
 
 # Okabe and Ito's colours, which people with colour-blindness can tell apart
@@ -22,7 +21,7 @@ SCAN_HEIGHT = 3.2  # inches
 FRAME_HEIGHT = 0.9  # inches around the bars
 LANE_HEIGHT = 0.25  # inches per worker
 LABEL_SPACE = 1.18  # of the longest time, for the label behind its bar
-HELD = '#555555'
+HELD = '#cccccc'
 GRID = '#dddddd'
 
 
@@ -37,7 +36,7 @@ def picture(entries: Sequence[Entry], suffix: str) -> bytes:
     figure = Figure(figsize=(WIDTH, sum(heights)), dpi=DPI, layout='constrained')
     bars, *others = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
     colors = colors_of(complete)
-    draw_bars(bars, complete, colors)
+    draw_bars(bars, complete, entries[0], colors)
     longest = max([last_duration(seen), *(max(entry.elapsed) for entry in complete)])
     bars.set_xlim(0, longest * LABEL_SPACE)
     if scanned:
@@ -66,7 +65,7 @@ def colors_of(entries: Sequence[Entry]) -> dict[str, str]:
     return {variant: COLORS[number % len(COLORS)] for number, variant in enumerate(variants)}
 
 
-def draw_bars(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> None:
+def draw_bars(axes: Axes, entries: Sequence[Entry], first: Entry, colors: dict[str, str]) -> None:
     """Draw the median of each entry, and lines from the shortest run to the longest."""
     medians = [entry.median for entry in entries]
     is_repeated = any(len(entry.runs) > 1 for entry in entries)
@@ -81,7 +80,7 @@ def draw_bars(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
         color=[colors[entry.variant] for entry in entries],
         error_kw={'ecolor': '#555555', 'capsize': 3},
     )
-    labels = [f' {entry.median:.2f} s, {speed_up(entry, entries[0])}' for entry in entries]
+    labels = [f' {entry.median:.2f} s{entry.mark}, {entry.speed_up(first)}' for entry in entries]
     axes.bar_label(bars, labels, padding=6)
     axes.invert_yaxis()
     axes.set_xlabel(f'seconds{", median of the runs" * is_repeated}; times as fast as the first')
@@ -142,12 +141,13 @@ def draw_timeline(axes: Axes, entry: Entry, color: str) -> None:
 
 
 def draw_work(axes: Axes, work: Work, color: str) -> str:
-    """Draw a lane for each worker, and one for results that wait; return a title."""
+    """Draw a lane for each worker, behind whose calls results may wait; return a title."""
     calls = [call for call in work.calls if not call.kind]
     held = [call for call in work.calls if call.kind]
+    draw_spans(axes, held, [0.3] * len(held), color=HELD, zorder=0)
+    draw_spans(axes, calls, [0.8] * len(calls), color='white')
     draw_spans(axes, calls, [0.8] * len(calls), color=color, alpha=0.3)
     draw_spans(axes, calls, [0.8 * call.share for call in calls], color=color)
-    draw_spans(axes, held, [0.6] * len(held), color=HELD, alpha=0.25)
     for call in calls:
         axes.plot([call.start] * 2, [call.lane - 0.4, call.lane + 0.4], color='white', lw=0.8)
     axes.set_yticks(range(len(work.lanes)), work.lanes)

@@ -6,12 +6,10 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from comparing.conclusions import notes
 from comparing.entries import Entry
-from comparing.runs import MEASURES_MEMORY
-from support.console import plural
 
 MEGABYTE = 1e6  # bytes
-NO_MEMORY = "Memory is not shown: pip install '.[compare]' brings psutil."
 FIRST_TO_GO = ['MB', 'min', 'max', 'eff.', 'median', 'time']  # bars show the last two
 BLOCKS = ' ▏▎▍▌▋▊▉█'
 ASCII_BLOCKS = ' #'
@@ -24,25 +22,11 @@ def report(entries: list[Entry]) -> Iterator[str]:
     width = shutil.get_terminal_size().columns
     complete = [entry for entry in entries if entry.is_complete]
     yield from table(rows(entries), width)
-    if not MEASURES_MEMORY:
-        yield from ['', *textwrap.wrap(NO_MEMORY, width)]
+    for note in notes(entries):
+        yield from ['', *textwrap.wrap(note, width)]
     if complete:
         yield ''
     yield from bars(complete, width)
-
-
-def busy_note(load: float, cpus: int) -> str:
-    """Return a line if there was more to do than CPUs to do it, nothing otherwise.
-
-    >>> busy_note(1.5, cpus=2)
-    ''
-    """
-    if load <= cpus:
-        return ''
-    return (
-        f'The machine was busy before this began (load {load:.1f}, {plural(cpus, "CPU")}): '
-        'even the ranking may be wrong.'
-    )
 
 
 def rows(entries: list[Entry]) -> list[list[str]]:
@@ -72,7 +56,8 @@ def row(entry: Entry, entries: list[Entry]) -> dict[str, str]:
         return cells | {'median': 'failed', 'time': 'failed'}
     times = {'min': min(entry.elapsed), 'median': entry.median, 'max': max(entry.elapsed)}
     cells |= {name: f'{seconds:.2f}' for name, seconds in times.items()}
-    cells |= {'time': cells['median'], 'speed-up': speed_up(entry, entries[0])}
+    cells['median'] += entry.mark
+    cells |= {'time': cells['median'], 'speed-up': entry.speed_up(entries[0])}
     if entry.peak_memory:
         cells |= {'MB': f'{entry.peak_memory / MEGABYTE:.0f}'}
     if entry.has_requests:
@@ -80,13 +65,6 @@ def row(entry: Entry, entries: list[Entry]) -> dict[str, str]:
         if entry.limit and entry.median:
             cells |= {'limit': f'{entry.limit:.2f}', 'eff.': f'{entry.limit / entry.median:.2f}'}
     return cells | {'errors': str(entry.errors)}
-
-
-def speed_up(entry: Entry, first: Entry) -> str:
-    """Return how many times as fast as the first an entry is, or a dash if nobody knows."""
-    if not first.is_complete or not entry.median:
-        return '-'
-    return f'{first.median / entry.median:.1f}x'
 
 
 def table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -116,14 +94,15 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Return the rows as a table in Markdown, the first one being the header."""
     header, *body = rows
     rule = ['---', *['---:'] * (len(header) - 1)]
-    return ''.join(f'| {" | ".join(row)} |\n' for row in (header, rule, *body))
+    cells = ([cell.replace('|', r'\|') for cell in row] for row in (header, rule, *body))
+    return ''.join(f'| {" | ".join(row)} |\n' for row in cells)
 
 
 def bars(entries: list[Entry], width: int) -> Iterator[str]:
     """Yield a line for each median, with a bar where there is room for one."""
     longest = max((entry.median for entry in entries), default=0)
     label_width = max((len(entry.name) for entry in entries), default=0)
-    figures = [f'{entry.median:.2f} s' for entry in entries]
+    figures = [f'{entry.median:.2f} s{entry.mark}' for entry in entries]
     space = width - label_width - max(map(len, figures), default=0) - 2
     for entry, figure in zip(entries, figures, strict=True):
         if space > 0:

@@ -1,20 +1,22 @@
-"""Facts: run a script in a fresh process, and keep what it, its memory and the server show."""
+"""Facts: run a command in a fresh process, and keep what it, its memory and the server show."""
 
 import itertools
+import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from comparing.work import CALLS_FILE, Call, Work, read_work
 from support import interrupts
+from support.console import printable
 
 try:
     import psutil  # type: ignore[import-untyped]
@@ -25,12 +27,14 @@ MEASURES_MEMORY = psutil is not None
 ROOT = Path(__file__).resolve().parent.parent
 PERIOD = 0.02  # seconds from one look at a script's memory to the next
 PATIENCE = 1.1  # seconds for a script to end after a signal
-LAST_LINE = re.compile(r' (\d+\.\d\d)s\n\Z')  # such as "20 downloads in 7.26s"
-BAR = re.compile(r'^.*\d+%\|.*\n?', re.M)
+LAST_LINE = re.compile(r' (\d{1,9}\.\d+) ?s(?:econds)?\.?\s*\Z')  # such as "20 downloads in 7.26s"
+MAX_TOLD = 2000  # characters of what a command says of its failure
+BAR = re.compile(r'\d%\|')
 COUNT = re.compile(r'^(\d+) (?:flags? )?(download|not found|error|cancelled)', re.M)
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True)
+class Request:
     """What a server has logged of one request, in seconds from the first one of its run."""
 
     code: str
@@ -43,7 +47,7 @@ class Request(NamedTuple):
 
 @dataclass
 class Run:
-    """One run of a script: seconds, bytes if psutil is there, and requests if a server told."""
+    """One run of a command: seconds, bytes if psutil is there, and requests if a server told."""
 
     elapsed: float
     peak_memory: int | None
@@ -51,11 +55,19 @@ class Run:
     work: Work | None = None  # what workers computed, if that was recorded
     errors: int = 0  # among the downloads
     first_error: str = ''  # as the script tells it
+    is_printed: bool = True  # the time, by the script itself
 
     @property
     def spans(self) -> Sequence[Request | Call]:
         """What a timeline shows of the run."""
         return self.work.calls if self.work else self.requests
+
+    def take_time(self, hint: str) -> None:
+        """Take the time from the spans if the script has printed none; fail if there are none."""
+        if not self.is_printed and not self.spans:
+            raise RunError(f'no time was printed, and {hint}')
+        if not self.is_printed:
+            self.elapsed = max(span.end for span in self.spans)
 
 
 class RunError(Exception):
@@ -78,50 +90,62 @@ def limit(delays: Sequence[float], concurrency: int) -> float:
     return max(max(delays), sum(delays) / concurrency)
 
 
-def run_script(command: list[str]) -> Run:
-    """Run a script with its arguments in a folder of its own.
+def run_command(command: list[str], url: str = '', ignores_status: bool = False) -> Run:
+    """Run a command in a folder of its own; {url} in it stands for a server's base URL.
 
     Raise RunError if it does not do its work, KeyboardInterrupt if this program has to stop.
     """
     interrupts.check()
-    script, *args = command
+    paths = [str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]
+    server = {'FLAGS_URL': url} if url else {}
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
     ):
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / script), *args],
+            [word.replace('{url}', url) for word in command],
             cwd=folder,
+            env=os.environ | {'PYTHONPATH': os.pathsep.join(paths)} | server,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
         )
         peak_memory = watch(process)
         interrupts.check()
-        run = run_of(content(stdout), content(stderr), process.returncode)
+        ignored = ignores_status and process.returncode > 0
+        status = 0 if ignored else process.returncode
+        run = run_of(content(stdout), content(stderr), status)
         run.peak_memory = peak_memory
         run.work = read_work(Path(folder, CALLS_FILE))
     return run
 
 
 def run_of(output: str, errors: str, status: int) -> Run:
-    """Return what a script has reported of its run; raise RunError if it did not do its work."""
+    """Return what a command has reported of its run; raise RunError if it did not do its work."""
     elapsed = LAST_LINE.search(output)
     counts = {what: int(number) for number, what in COUNT.findall(output)}
     failed = counts.get('error', 0)
     failure = ''
-    if not elapsed or status not in ((0, 1) if failed else (0,)):  # 1: it has counted errors
+    if status not in ((0, 1) if failed else (0,)):  # 1: it has counted errors
         by_signal = status < 0 and f'ended by {signal.Signals(-status).name}'
         failure = by_signal or f'exit status {status}'
     elif counts.get('cancelled'):
         failure = f'{counts["cancelled"]} cancelled'
     elif counts.get('download') == 0:
         failure = 'nothing was downloaded'
-    if failure or not elapsed:
-        raise RunError(f'{errors.strip()}\n({failure})'.lstrip())
-    told = re.findall(r'^\S+\.py: (.*)', errors, re.M) if failed else []
-    return Run(float(elapsed[1]), None, [], errors=failed, first_error=told[0] if told else '')
+    if failure:
+        told = [printable(line) for line in errors.strip()[-MAX_TOLD:].splitlines()]
+        raise RunError('\n'.join([*told, f'({failure})']))
+    first_error = re.search(r'^\S+\.py: (.*)', errors, re.M) if failed else None
+    return Run(
+        float(elapsed[1]) if elapsed else 0,
+        None,
+        [],
+        errors=failed,
+        first_error=first_error[1] if first_error else '',
+        is_printed=elapsed is not None,
+    )
 
 
 def watch(process: subprocess.Popen[bytes]) -> int | None:
@@ -155,21 +179,16 @@ def content(file: IO[bytes]) -> str:
     """Return the lines of a file as a terminal shows them, but without progress bars."""
     file.seek(0)
     text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
-    return BAR.sub('', re.sub(r'[^\n]*\r', '', text))
+    lines = (line.rpartition('\r')[2] for line in text.split('\n'))
+    return '\n'.join(line for line in lines if not BAR.search(line))
 
 
 def requests_of(entries: Iterable[dict[str, Any]]) -> list[Request]:
     """Return requests as a server has noted them; times count from the first start."""
     entries = list(entries)
     begin = min((entry['start'] for entry in entries), default=0)
+    facts = itemgetter('delay', 'status', 'lane')
     return [
-        Request(
-            entry['code'],
-            entry['start'] - begin,
-            entry['end'] - begin,
-            entry['delay'],
-            entry['status'],
-            entry['lane'],
-        )
+        Request(entry['code'], entry['start'] - begin, entry['end'] - begin, *facts(entry))
         for entry in entries
     ]

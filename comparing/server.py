@@ -29,9 +29,12 @@ class Server(NamedTuple):
     history_url: str = ''
 
     @property
-    def args(self) -> list[str]:
-        """The arguments that make a script use this server."""
-        return ['-s', self.url] if self.url else []
+    def hint(self) -> str:
+        """Why nothing may be known of a run."""
+        if not self.url:
+            return 'primes.is_prime was not called'
+        asked = 'no request has come: does it take -s, {url} or FLAGS_URL?'
+        return asked if self.history_url else 'this server does not tell of requests'
 
     def state(self) -> State | None:
         """Return how things stand, without requests; None if the server has no history."""

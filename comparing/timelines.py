@@ -87,15 +87,14 @@ def work_title(work: Work) -> str:
     signs = f'{computes} computes, {waits} waits for a CPU'
     if any(call.kind for call in work.calls):
         signs += f', {held} result waits for an earlier one'
-    workers = {call.lane for call in work.calls if not call.kind}
-    return f'{plural(len(workers), work.lanes[0].split()[0])}; {signs}'
+    return f'{plural(len(work.lanes), work.lanes[0].split()[0])}; {signs}'
 
 
 def work_timeline(work: Work, duration: float, width: int) -> list[Row]:
     """Return a row for each call, those of a worker together, beginning with its number.
 
-    >>> calls = [Call('7', 0, 2, 0.5, lane=0), Call('7', 2, 3, 0, lane=1, kind='held')]
-    >>> work_timeline(Work(['thread 1', 'result waits'], calls), duration=4, width=12)
+    >>> calls = [Call('7', 0, 2, 0.5, lane=0), Call('7', 2, 3, 0, lane=0, kind='held')]
+    >>> work_timeline(Work(['thread 1'], calls), duration=4, width=12)
     [('1 7', '█░█░··')]
     """
     held_since = {(call.code, call.start): call for call in work.calls if call.kind}

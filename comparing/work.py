@@ -11,16 +11,18 @@ import os
 import re
 import threading
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, thread_time
-from typing import Any, NamedTuple
+from typing import Any
 
 CALLS_FILE = 'calls.jsonl'  # in the folder where the script runs
 RESULT = re.compile(r' *(\d+) +(?:P +)?\d+\.\d+s')  # such as "7777777777777777     0.000031s"
 LEAST_WAIT = 0.02  # seconds: results need some time from process to process, too
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """A call, or how long its result had to wait, in seconds from the first call."""
 
     code: str  # the argument
@@ -31,8 +33,9 @@ class Call(NamedTuple):
     kind: str = ''  # or 'held', while the result waits for an earlier one
 
 
-class Work(NamedTuple):
-    """All calls of a run, and the names of the lanes: the workers, and maybe one for results."""
+@dataclass(frozen=True)
+class Work:
+    """All calls of a run, and the names of the lanes, which are the workers."""
 
     lanes: list[str]
     calls: list[Call]
@@ -100,19 +103,24 @@ def read_work(file: Path) -> Work | None:
         )
         for call in calls
     ]
-    held = held_results(spans, results, len(lanes))
+    spans += held_results(spans, results)
     begin = spans[0].start
-    spans = [each._replace(start=each.start - begin, end=each.end - begin) for each in spans + held]
-    return Work([*lanes, 'result waits'] if held else lanes, spans)
+    return Work(
+        lanes, [replace(each, start=each.start - begin, end=each.end - begin) for each in spans]
+    )
 
 
-def held_results(calls: list[Call], results: list[dict[str, Any]], lane: int) -> list[Call]:
-    """Return how long results waited, from the end of their calls until they were shown."""
-    shown = defaultdict(list)
-    for result in results:
-        shown[str(result['n'])].append(result['shown'])
-    held = []
+def held_results(calls: list[Call], results: list[dict[str, Any]]) -> list[Call]:
+    """Return how long results that were ready waited until earlier ones were shown."""
+    ready = defaultdict(list)
     for call in sorted(calls, key=lambda call: call.end):
-        if shown[call.code] and (until := shown[call.code].pop(0)) - call.end > LEAST_WAIT:
-            held.append(Call(call.code, call.end, until, 0, lane, 'held'))
+        ready[call.code].append(call)
+    held, latest = [], 0.0
+    for result in sorted(results, key=lambda result: result['shown']):
+        if not ready[str(result['n'])]:
+            continue
+        call, until = ready[str(result['n'])].pop(0), result['shown']
+        if call.end < latest and until - call.end > LEAST_WAIT:
+            held.append(replace(call, start=call.end, end=until, share=0, kind='held'))
+        latest = max(latest, call.end)
     return held

@@ -34,6 +34,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> arg
         discard_unwritable_output()  # if nobody reads the help
 
 
+natural = in_range(0, math.inf, int)
 positive = in_range(1, math.inf, int)
 seconds = in_range(0, 3600, float)
 worker_count = in_range(1, MAX_WORKERS, int)

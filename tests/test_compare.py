@@ -46,7 +46,8 @@ SHORTER = [*ONCE, '--delay', '.01', '.05']
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """Return what a comparison shows on a busy machine, and the folder with all it can save."""
     folder = tmp_path_factory.mktemp('compare')
-    shown = ['--timeline', '--json', 'c.json', '--markdown', 'c.md', '--html', 'c.html', *PLOT]
+    shown = ['--timeline', '--csv', 'c.csv', '--html', 'c.html', '--json', 'c.json', *PLOT]
+    shown += ['--markdown', 'c.md']
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp('busy'))
         busy = with_sitecustomize('import os', 'os.getloadavg = lambda: (1e3, 0, 0)')
@@ -98,7 +99,7 @@ def test_timelines_share_one_axis(files: tuple[str, Path]) -> None:
 
 
 def test_busy_machine_is_told_below_the_figures(files: tuple[str, Path]) -> None:
-    note = ' '.join(files[0].split('\n\n')[-1].split())
+    note = ' '.join(files[0].split('\n\n')[-2].split())
     assert note.startswith('The machine was busy')
     assert json.loads((files[1] / 'c.json').read_text('utf-8'))['note'] == note
 
@@ -112,7 +113,7 @@ def test_json_has_all_runs_and_where_they_ran(files: tuple[str, Path]) -> None:
     for script in saved['scripts']:
         (run,) = script['runs']
         assert f'{run["elapsed"]:.2f}' == rows(files[0])[script['name']][0]
-        requests = [Request(*fields) for fields in run['requests']]
+        requests = [Request(**fields) for fields in run['requests']]
         assert len(requests) == 20
         assert all(0.01 <= each.delay <= 0.05 for each in requests)
         assert run['elapsed'] > max(each.start + each.delay for each in requests) - 0.005
@@ -140,7 +141,9 @@ def test_html_is_a_page_with_all_requests_that_needs_no_server(files: tuple[str,
 
 
 def test_no_file_is_left_beside_those_asked_for(files: tuple[str, Path]) -> None:
-    asked_for = {'c.html', 'c.json', 'c.md', *PLOT[1:]}
+    asked_for = {'c.csv', 'c.html', 'c.json', 'c.md', *PLOT[1:]}
+    told = files[0].split('\n\n')[-1].strip().removeprefix('Written: ')
+    assert set(told.split(', ')) == asked_for
     assert {path.name for path in files[1].iterdir()} == asked_for
 
 
@@ -238,7 +241,7 @@ def test_errors_are_part_of_the_work_but_shown(
 
 
 def test_comparison_of_failures_fails_after_one_run_of_each_script(run_script: RunScript) -> None:
-    files = ['--json', 'c.json', '--html', 'c.html', '--trace', 'c.trace', *PLOT]
+    files = ['--json', 'c.json', '--html', 'c.html', *PLOT]
     asked: list[str] = []
     with raw_server(partial(converse, [response('404 Not Found')], asked)) as server:
         run = run_script('compare.py', '-n', 2, '-s', server.url, *files)

@@ -1,6 +1,5 @@
 """compare.py primes: what it shows of work that computes."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -25,7 +24,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp('work')
     before = Path.cwd()
     os.chdir(folder)  # where the altered copy is made, too
-    shown = ['--timeline', '--json', 'c.json', '--html', 'c.html', '--trace', 'c.trace', *PLOT]
+    shown = ['--timeline', '--json', 'c.json', '--html', 'c.html', *PLOT]
     try:
         with cpu_script('compare.py', 'primes', 2, *shown, numbers=NUMBERS) as process:
             stdout, stderr = process.communicate(timeout=PATIENCE)
@@ -49,9 +48,7 @@ def test_lanes_are_workers_and_bars_are_numbers(work: tuple[str, Path]) -> None:
     for label, run in runs.items():
         calls = [each for each in run['requests'] if 'kind' not in each]
         assert sorted(int(call['code']) for call in calls) == sorted(NUMBERS)
-        assert {call['lane'] for call in calls} == {
-            lane for lane in run['lanes'] if lane != 'result waits'
-        }
+        assert {call['lane'] for call in calls} == set(run['lanes'])
         assert run['work'] is True
         assert min(call['start'] for call in calls) == 0
         assert run['elapsed'] >= max(call['end'] - call['start'] for call in calls) - 0.005
@@ -75,25 +72,13 @@ def is_call_of(number: int, request: dict[str, Any]) -> bool:
 
 
 def test_timeline_of_work_has_a_row_per_number(work: tuple[str, Path]) -> None:
-    timelines = work[0].split('\n\n')[2:]
+    timelines = work[0].split('\n\n')
     (threads,) = (text for text in timelines if text.startswith('thread: '))
     title, *lines = threads.splitlines()
     assert '█ computes, ░ waits for a CPU' in title
     assert sorted(int(line.split()[1]) for line in lines) == sorted(NUMBERS)
     assert {line.split()[0] for line in lines} <= {'1', '2'}
     assert max(map(len, lines)) <= 80
-
-
-def test_trace_is_in_the_format_of_chrome(work: tuple[str, Path]) -> None:
-    events = json.loads((work[1] / 'c.trace').read_text('utf-8'))['traceEvents']
-    names = [event['args']['name'] for event in events if event['ph'] == 'M']
-    assert names == list(page_runs(work[1]))
-    calls = [event for event in events if event['ph'] == 'X']
-    longest = max(calls, key=lambda event: event['args']['share'] * event['dur'])
-    assert longest['name'] == str(SLOW)
-    assert longest['dur'] == pytest.approx(
-        1e6 * (longest['args']['end'] - longest['args']['start'])
-    )
 
 
 @needs_matplotlib

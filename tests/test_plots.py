@@ -13,7 +13,7 @@ matplotlib = pytest.importorskip('matplotlib')
 plots = pytest.importorskip('comparing.plots')
 
 REQUESTS = [Request('BR', 1, 3, 2), Request('CN', 0, 1, 1)]
-WORK = Work(['thread 1', 'result waits'], [Call('7', 0, 2, 0.5, 0), Call('7', 2, 3, 0, 1, 'held')])
+WORK = Work(['thread 1'], [Call('7', 0, 2, 0.5, 0), Call('7', 2, 3, 0, 0, 'held')])
 SIGNS = 'a bar is a number; filled: share of the time in which it had a CPU'
 
 
@@ -52,7 +52,7 @@ def test_words_are_times_speed_ups_and_titles(run: Run, title: str, event: str) 
 
 def test_bars_are_medians_with_lines_from_the_shortest_run_to_the_longest(axes: Any) -> None:
     entries = [downloads('a.py', None, 6.0, 2.0, 1.0), downloads('b.py', None, 1.0, 0.5, 3.0)]
-    plots.draw_bars(axes, entries, plots.colors_of(entries))
+    plots.draw_bars(axes, entries, entries[0], plots.colors_of(entries))
     assert [bar.get_width() for bar in axes.patches] == [2, 1]
     ranges = [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()]
     assert ranges == [[1, 6], [0.5, 3]]

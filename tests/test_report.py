@@ -10,13 +10,13 @@ from conftest import flag, needs_posix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comparing.conclusions import busy_note, conclusion, notes
 from comparing.entries import Entry
 from comparing.page import page_data
 from comparing.report import (
     ASCII_BLOCKS,
     bar,
     bars,
-    busy_note,
     colored,
     markdown,
     report,
@@ -25,6 +25,7 @@ from comparing.report import (
 )
 from comparing.runs import Request, Run, RunError, content, limit, memory, most_in_flight, run_of
 from comparing.timelines import MAX_ROWS, binned, shaded, timeline, timelines
+from comparing.work import Call, Work
 
 seconds = st.floats(0, 100)
 
@@ -148,9 +149,85 @@ def test_busy_machine_is_told() -> None:
     assert busy_note(2.6, 2).startswith('The machine was busy before this began (load 2.6, 2 CPUs)')
 
 
+@pytest.mark.parametrize(
+    ('times', 'shown', 'concluded'),
+    [
+        ((2.0,), '3.0x', ''),
+        ((2.0, 2.2), '2.9x', ''),
+        ((1.8, 2.0, 2.2), '3.0±.4x', 'b.py is 3.0 ± .4 times as fast as a.py.'),
+        ((5.95, 6.0, 6.1), '1.0±.1x', 'These runs do not tell whether a.py or b.py is faster.'),
+        ((60.0, 60.0, 60.0), '0.10±.01x', 'a.py is 10.0 ± .8 times as fast as b.py.'),
+    ],
+)
+def test_three_runs_show_how_sure_a_speed_up_is(
+    times: tuple[float, ...], shown: str, concluded: str
+) -> None:
+    """6 s ± .5 s by 2 s ± .2 s is 3 ± .39."""
+    entries = [entry('a.py', (5.5, 6.0, 6.5)), entry('b.py', times)]
+    assert entries[1].speed_up(entries[0]) == shown
+    assert conclusion(entries) == concluded
+
+
+def test_conclusion_is_about_the_first_row_or_the_next_best() -> None:
+    times = {'a.py': (2.0, 2.0, 2.0), 'b.py': (8.0, 8.0, 8.0), 'c.py': (4.0, 4.0, 4.0)}
+    entries = [entry(name, seconds) for name, seconds in times.items()]
+    assert conclusion(entries) == 'a.py is 2.0 times as fast as c.py.'
+    assert conclusion(entries[1:]) == 'c.py is 2.0 times as fast as b.py.'
+    assert conclusion(entries[:1]) == ''
+
+
+@pytest.mark.parametrize(
+    ('times', 'doubted'),
+    [((2.0, 2.0, 2.07), []), ((2.0, 2.0, 2.08), ['2.08']), ((1.0, 2.0, 3.0, 4.0, 40.0), ['40.00'])],
+)
+def test_run_far_from_the_others_of_its_row_is_doubted(
+    times: tuple[float, ...], doubted: list[str]
+) -> None:
+    told = [
+        re.match(r'A run of flags.py took (\S+) s, far', note)
+        for note in notes([entry(times=times)])
+    ]
+    assert [found and found[1] for found in told] == doubted
+
+
+@pytest.mark.parametrize(
+    ('lane', 'shares', 'doubted'),
+    [
+        ('process', (0.9, 0.9, 0), None),
+        ('process', (0.6, 0.6, 0), '60%'),
+        ('process', (0.5, 0.5, 0.5), None),
+        ('thread', (0.5, 0.5, 0), None),
+        ('thread', (0.3, 0.3, 0), '60%'),
+    ],
+)
+def test_workers_without_a_cpu_are_doubted_unless_they_are_more_than_can_run(
+    lane: str, shares: tuple[float, ...], doubted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two CPUs, one of which can run threads of Python; the last worker alone has no doubt."""
+    monkeypatch.setattr('comparing.conclusions.cpu_count', lambda: 2)
+    calls = [Call('7', 0, 4 if share else 0, share, 0) for share in shares]
+    computed = Entry('primes.py', [], runs=[Run(9.0, None, [], Work([f'{lane} 1'], calls))])
+    told = [re.match(r'primes.py had (\d+%) of the time', note) for note in notes([computed])]
+    assert [found and found[1] for found in told] == ([doubted] if doubted else [])
+
+
+@pytest.mark.parametrize(
+    ('codes', 'told'),
+    [
+        (['BR', 'CN'], []),
+        (['BR', 'BR'], ['Not the same work as a.py (2 requests): b.py (2 others).']),
+        ([], ['Not the same work as a.py (2 requests): b.py (0).']),
+    ],
+)
+def test_other_work_than_that_of_the_first_is_told(codes: list[str], told: list[str]) -> None:
+    other = Entry('b.py', [], runs=[Run(1.0, None, [Request(code, 0, 1, 1) for code in codes])])
+    assert list(notes([entry('a.py'), other])) == told
+
+
 def test_bars_are_no_part_of_what_a_script_tells() -> None:
     told = b'  0%|    | 0/2\r 50%|##  | 1/2 [00:01<00:01]\r\nflags2_asyncio.py: BR: timed out\r\n'
     assert content(io.BytesIO(told)) == 'flags2_asyncio.py: BR: timed out\n'
+    assert content(io.BytesIO(10**6 * b'1')) == 10**6 * '1'  # without ado
 
 
 def reported(*lines: str) -> str:

@@ -123,7 +123,7 @@ def test_flags_are_downloaded_from_a_server_of_their_own(
 @pytest.mark.parametrize('args', [['flags2', 'br', '--delay', 0, 0.1], ['primes', 2]], ids=str)
 def test_comparison_counts_each_run_and_leaves_a_held_file(args: list[object]) -> None:
     folder = copy_with_numbers([2, 4444444444444444], project_copy(with_flags=True))
-    options = ['-n', 1, '--timeline', '--html', 'c.html', '--trace', 'c.trace', '--json', 'c.json']
+    options = ['-n', 1, '--timeline', '--html', 'c.html', '--json', 'c.json']
     with started(command('compare.py', *args, *options, folder=folder)) as process:
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (0, '')

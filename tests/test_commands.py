@@ -1,0 +1,218 @@
+"""compare.py with the scripts and commands of a reader, in place of those of this project."""
+
+import csv
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from comparisons import page_runs, rows
+from conftest import RunScript, Server
+
+from comparing.commands import named, unique
+from flags import POP20_CC
+
+ONCE = ['-n', 1, '--delay', 0.05, 0.1]
+# It imports nothing of the project, prints nothing, and knows the server by its last argument
+PLAIN = """
+import sys, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+def get(cc):
+    urllib.request.urlopen(f'{sys.argv[-1]}/{cc}/{cc}.gif').read()
+with ThreadPoolExecutor(3) as executor:
+    list(executor.map(get, sys.argv[1].split()))
+"""
+CODES = ' '.join(POP20_CC).lower()
+PYTHON = shlex.quote(sys.executable)
+# A name with spaces, quotes and braces; it imports from the project, and knows -s from there
+ODD_NAME = "my 'fl{a}gs'.py"
+VARIANT = """
+from flags import main
+from flags_threadpool import download_one
+def download_many(cc_list):
+    return len([download_one(cc) for cc in cc_list])
+if __name__ == '__main__':
+    main(download_many)
+"""
+
+
+@pytest.fixture
+def plain() -> str:
+    """Return the name of a script that a reader has written."""
+    Path('plain.py').write_text(PLAIN, 'utf-8')
+    return 'plain.py'
+
+
+def test_any_scripts_and_commands_are_compared_in_the_order_given(
+    run_script: RunScript, plain: str
+) -> None:
+    Path(ODD_NAME).write_text(VARIANT, 'utf-8')
+    texts = [ODD_NAME, f'{plain} "{CODES}" {{url}}', f'{PYTHON} {plain} "br cn" {{url}}', plain]
+    names = ['--name', ODD_NAME, '--name', 'reader', '--name', 'a|b']
+    files = ['--json', 'c.json', '--html', 'c.html', '--csv', 'c.csv', '--markdown', 'c.md']
+    run = run_script('compare.py', *texts, *names, *files, *ONCE)
+    table, lines = rows(run.stdout), ' '.join(run.stdout.split())
+    assert run.returncode == 1
+    assert 'plain.py failed:' in run.stderr
+    assert list(table)[1:] == [ODD_NAME, 'reader', 'a|b', 'plain.py']
+    assert [cells[3] for cells in table.values()] == ['in flight', '1', '3', '2', '-']
+    assert [cells[0][-1] for cells in table.values()] == [
+        'e',
+        table[ODD_NAME][0][-1],
+        '*',
+        '*',
+        'd',
+    ]
+    assert '* Not printed, but seen: from the first request' in lines
+    assert f'Not the same work as {ODD_NAME} (20 requests): a|b (2).' in lines
+    assert 'Written: c.md, c.csv, c.json, c.html' in lines
+    told = json.loads(Path('c.json').read_text('utf-8'))['scripts']
+    assert [script['name'] for script in told] == list(table)[1:]
+    speed_ups = {name: cells[1] for name, cells in list(table.items())[1:4]}
+    assert {name: each['speed_up'] for name, each in page_runs(Path()).items()} == speed_ups
+    assert re.findall(r'(\S+x) \|', Path('c.md').read_text('utf-8')) == list(speed_ups.values())
+    assert r'| a\|b |' in Path('c.md').read_text('utf-8')
+    with Path('c.csv').open(encoding='utf-8', newline='') as file:
+        figures = list(csv.DictReader(file))
+    assert [row['command'] for row in figures] == list(speed_ups)
+    assert f'{float(figures[0]["median"]):.2f}' == table[ODD_NAME][0]
+
+
+def test_time_that_is_not_printed_is_that_of_the_requests(
+    run_script: RunScript, plain: str
+) -> None:
+    run = run_script('compare.py', f'{plain} "{CODES}" {{url}}', *ONCE, '--json', 'c.json')
+    (script,) = json.loads(Path('c.json').read_text('utf-8'))['scripts']
+    (seen,) = script['runs']
+    assert run.returncode == 0
+    assert seen['elapsed'] == max(request['end'] for request in seen['requests'])
+    assert 20 * 0.05 / 3 <= seen['elapsed'] < 20 * 0.1
+
+
+@pytest.mark.parametrize(
+    'printed', ['20 downloads in 9.25s', 'It took 9.25 seconds.', 'Done: 9.25 s']
+)
+def test_time_that_is_printed_last_is_the_time(
+    printed: str, run_script: RunScript, plain: str
+) -> None:
+    Path(plain).write_text(f'{PLAIN}print("In 1.00s: 20")\nprint("{printed}")', 'utf-8')
+    run = run_script('compare.py', f'{plain} br {{url}}', *ONCE)
+    assert list(rows(run.stdout).values())[1][0] == '9.25'
+
+
+@pytest.mark.parametrize(
+    ('text', 'told'),
+    [
+        ('print(1)', 'no request has come: does it take -s, {url} or FLAGS_URL?'),
+        ('import sys; sys.exit("oh\\x1b[31m no")', r'oh\x1b[31m no\n(exit status 1)'),
+        (
+            'print(10**6 * "x"); print(0 / 0)',
+            'ZeroDivisionError: division by zero\n(exit status 1)',
+        ),
+    ],
+    ids=['silent', 'failing', 'loud'],
+)
+def test_script_without_a_time_or_requests_has_failed(
+    text: str, told: str, run_script: RunScript
+) -> None:
+    Path('mine.py').write_text(text, 'utf-8')
+    run = run_script('compare.py', 'mine.py', *ONCE)
+    assert run.returncode == 1
+    assert told.replace(r'\n', '\n') in run.stderr
+
+
+def test_server_is_told_by_the_environment_and_other_failures_can_be_ignored(
+    run_script: RunScript, plain: str
+) -> None:
+    """Nor does the script mind the warm-up run, whose requests are not counted."""
+    ending = 'os.environ["FLAGS_URL"]'
+    Path(plain).write_text(
+        f'import os\n{PLAIN.replace("sys.argv[-1]", ending)}\nsys.exit(3)', 'utf-8'
+    )
+    options = ['-i', '--warmup', 1, '-n', 1, '--json', 'c.json']
+    run = run_script('compare.py', f'{plain} "br cn us"', *options, '--delay', 0, 0)
+    assert run.returncode == 0
+    (script,) = json.loads(Path('c.json').read_text('utf-8'))['scripts']
+    assert [len(each['requests']) for each in script['runs']] == [3]
+
+
+def test_scan_passes_its_number_to_scripts_and_to_commands(
+    run_script: RunScript, plain: str
+) -> None:
+    command = f'{PYTHON} {plain} "br cn" {{m}} {{url}}'
+    options = ['--name', 'mine', '--scan', 1, 5, '-l', 3, *ONCE, '--json', 'c.json']
+    run = run_script('compare.py', 'flags2', command, 'flags2_asyncio.py', *options)
+    found = rows(run.stdout)
+    assert [(name, cells[3]) for name, cells in list(found.items())[1:]] == [
+        ('mine -m 1', '2'),
+        ('mine -m 5', '2'),
+        ('flags2_asyncio.py -m 1', '1'),
+        ('flags2_asyncio.py -m 5', '3'),
+    ]
+    words = [
+        script['command'] for script in json.loads(Path('c.json').read_text('utf-8'))['scripts']
+    ]
+    assert [each[-2] for each in words[:2]] == ['1', '5']
+
+
+def test_script_that_checks_numbers_is_recorded(run_script: RunScript) -> None:
+    text = 'import sys\nfrom primes import is_prime\n[is_prime(int(n)) for n in sys.argv[1:]]'
+    Path('mine.py').write_text(text, 'utf-8')
+    run = run_script('compare.py', 'primes', 'mine.py 7 9', 2, '--timeline')
+    assert run.returncode == 0
+    assert rows(run.stdout)['mine.py 7 9'][0].endswith('*')
+    assert [line.split()[1] for line in run.stdout.splitlines() if re.match('1 +[279] ', line)] == [
+        '7',
+        '9',
+        '2',
+    ]
+    Path('mine.py').write_text('print(7)', 'utf-8')
+    assert 'primes.is_prime was not called' in run_script('compare.py', 'primes', 'mine.py').stderr
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        (['no such.py'], 'no such script: no such.py'),
+        (['nothing.py'], 'no such script: nothing.py'),
+        (['folder.py'], 'no such script: folder.py'),
+        (['no-such-program {url}'], 'no such program: no-such-program'),
+        (['"{url}'], '"{url}: No closing quotation'),
+        (['flags.py', '--name', 'a', '--name', 'b'], '--name: 2 names for 1 scripts or commands'),
+        (['flags.py', 'curl'], 'unrecognized arguments: curl'),
+        (['flags2', '--scan', '2', '-n', '1', f'{PYTHON} {{url}}'], '--scan: .* has no {m}'),
+        (['primes', f'{PYTHON} {{url}}'], 'primes takes scripts, not .*'),
+        (['primes', 'flags.py', '2', '3'], 'unrecognized arguments: 3'),
+    ],
+)
+def test_what_cannot_be_run_is_a_usage_error(
+    words: list[str], told: str, run_script: RunScript
+) -> None:
+    Path('folder.py').mkdir()
+    run = run_script('compare.py', *words)
+    assert (run.returncode, run.stdout) == (2, '')
+    assert re.fullmatch(rf'compare\.py[a-z ]*: error: {told}', run.stderr.splitlines()[-1])
+
+
+def test_thirty_names_are_short_and_unlike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('COLUMNS', '80')
+    texts = [f'flags.py {word} {{url}}' for word in 15 * ['one', 100 * 'long']]
+    names = [command.name for command in named(texts, ['tab\t'])]
+    assert len(set(names)) == 30
+    assert max(map(len, names)) <= 45
+    assert names[:3] == [r'tab\t', 'flags.py longlonglon…glonglonglong {url}', 'flags.py one {url}']
+    assert list(unique(['abcdef'] * 2, 4)) == ['ab…f', 'ab…f (2)']
+
+
+def test_words_that_name_files_here_are_found_from_the_folder_of_a_run(
+    run_script: RunScript, fast_server: Server, plain: str
+) -> None:
+    Path('codes').write_text('br', 'utf-8')
+    Path(plain).write_text(f'import sys\nsys.argv[1] = open(sys.argv[1]).read()\n{PLAIN}', 'utf-8')
+    run = run_script(
+        'compare.py', f'{PYTHON} {plain} codes {{url}}', '-n', 1, '-s', fast_server.url
+    )
+    assert run.returncode == 0
+    assert len(fast_server.first_requests(1)) == 1
