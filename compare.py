@@ -144,7 +144,7 @@ def save(args: argparse.Namespace, entries: list[Entry], written: list[str]) -> 
 def process_args() -> argparse.Namespace:
     """Return what to run and what to show; exit with status 2 if that makes no sense."""
     argv = sys.argv[1:]
-    if not argv or argv[0] not in ('flags', 'flags2', 'primes', '-h', '--help'):
+    if not argv or argv[0] not in ('flags', 'flags2', 'primes', 'map', '-h', '--help'):
         argv = ['flags', *argv]
     parser = argument_parser()
     args, others = parser.parse_known_args(argv)
@@ -190,6 +190,9 @@ def argument_parser() -> argparse.ArgumentParser:
     primes = add_command('primes', text, runs=1)
     primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
     primes.set_defaults(entries_for=primes_entries, server=None, delay=None)
+
+    demo = add_command('map', 'the calls of demo_executor_map.py, as a timeline', runs=1)
+    demo.set_defaults(entries_for=map_entries, server=None, delay=None, timeline=True)
     return parser
 
 
@@ -249,6 +252,13 @@ def primes_entries(args: argparse.Namespace, own: list[Command], words: list[str
     add_workers_argument(parser)
     workers = parser.parse_args(words).workers
     return commands.checks(own, [str(workers)] if workers else [], args.dask)
+
+
+def map_entries(_args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
+    """Return the demonstration of map, in place of which nothing can be named."""
+    if own or words:
+        raise ValueError('map takes no scripts')
+    return commands.demo()
 
 
 if __name__ == '__main__':

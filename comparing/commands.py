@@ -18,7 +18,7 @@ from support.console import printable
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2_CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', *FLAGS2_CONCURRENT]
-RECORDER = [str(ROOT / 'comparing/recorded.py'), 'primes.is_prime']
+RECORDER = str(ROOT / 'comparing/recorded.py')
 LEAST_NAME = 30  # characters of a name that are shown on any terminal
 
 
@@ -139,6 +139,13 @@ def checks(own: Sequence[Command], workers: Sequence[str], with_dask: bool) -> l
     }
     entries = []
     for name, (script, *others) in scripts.items():
-        recorder = [] if name == 'interpreter' else RECORDER  # which does not get into these
+        recorder = [] if name == 'interpreter' else [RECORDER, 'primes.is_prime']
         entries.append(Entry(name, [sys.executable, *recorder, str(ROOT / script), *others]))
     return entries
+
+
+def demo() -> list[Entry]:
+    """Return demo_executor_map.py, recorded."""
+    script = 'demo_executor_map.py'
+    function = 'demo_executor_map.loiter'
+    return [Entry(script, [sys.executable, RECORDER, function, str(ROOT / script)])]

@@ -23,4 +23,8 @@ if __name__ == '__main__':
 
 record_calls(os.environ['RECORDED_FUNCTION'], Path(os.environ['RECORDED_CALLS']))
 path = Path(os.environ['RECORDED_SCRIPT'])
-exec(compile(path.read_text('utf-8'), str(path), 'exec'))
+module_name = os.environ['RECORDED_FUNCTION'].rpartition('.')[0]
+if path.stem == module_name:  # anew, it would not have the function that records
+    sys.modules[module_name].main()
+else:
+    exec(compile(path.read_text('utf-8'), str(path), 'exec'))

@@ -32,7 +32,7 @@ class Server(NamedTuple):
     def hint(self) -> str:
         """Why nothing may be known of a run."""
         if not self.url:
-            return 'primes.is_prime was not called'
+            return 'no call was recorded: does it import is_prime from primes?'
         asked = 'no request has come: does it take -s, {url} or FLAGS_URL?'
         return asked if self.history_url else 'this server does not tell of requests'
 

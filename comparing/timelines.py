@@ -84,7 +84,7 @@ def cells_of(span: Request | Call, duration: float, cells: int) -> slice:
 def work_title(work: Work) -> str:
     """Return a line that explains the signs on the lines below."""
     computes, waits, held = WORK_SIGNS[blocks()]
-    signs = f'{computes} computes, {waits} waits for a CPU'
+    signs = f'{computes} runs, {waits} waits for a CPU'
     if any(call.kind for call in work.calls):
         signs += f', {held} result waits for an earlier one'
     return f'{plural(len(work.lanes), work.lanes[0].split()[0])}; {signs}'

@@ -17,7 +17,8 @@ from time import perf_counter, thread_time
 from typing import Any
 
 CALLS_FILE = 'calls.jsonl'  # in the folder where the script runs
-RESULT = re.compile(r' *(\d+) +(?:P +)?\d+\.\d+s')  # such as "7777777777777777     0.000031s"
+# Such as "7777777777777777     0.000031s", and "[15:56:55] result 4: 40" for an argument of 4
+RESULTS = {r' *(\d+) +(?:P +)?\d+\.\d+s': 1, r'.*\bresult \d+: ([\d.]+)': 10}
 LEAST_WAIT = 0.02  # seconds: results need some time from process to process, too
 
 
@@ -55,12 +56,13 @@ def record_calls(name: str, file: Path) -> None:
     module_name, _, function_name = name.rpartition('.')
     module = importlib.import_module(module_name)
     function = getattr(module, function_name)
+    cpu_time = thread_time if module_name == 'primes' else perf_counter  # others need no CPU
 
     @functools.wraps(function)
     def call_and_record(n: int) -> Any:
-        start, cpu_start = perf_counter(), thread_time()
+        start, cpu_start = perf_counter(), cpu_time()
         result = function(n)
-        end, cpu = perf_counter(), thread_time() - cpu_start
+        end, cpu = perf_counter(), cpu_time() - cpu_start
         worker = [os.getpid(), threading.get_ident()]
         add_line(file, n=n, worker=worker, start=start, end=end, cpu=cpu)
         return result
@@ -74,8 +76,11 @@ def record_results(file: Path) -> None:
 
     def print_and_record(*args: Any, **options: Any) -> None:
         plain_print(*args, **options)
-        if result := RESULT.match(' '.join(map(str, args))):
-            add_line(file, n=int(result[1]), shown=perf_counter(), pid=os.getpid())
+        for pattern, factor in RESULTS.items():
+            if found := re.match(pattern, ' '.join(map(str, args))):
+                result = json.loads(found[1])
+                n = result // factor if isinstance(result, int) else result / factor
+                add_line(file, n=n, shown=perf_counter(), pid=os.getpid())
 
     builtins.print = print_and_record
 

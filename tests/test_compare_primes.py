@@ -75,7 +75,7 @@ def test_timeline_of_work_has_a_row_per_number(work: tuple[str, Path]) -> None:
     timelines = work[0].split('\n\n')
     (threads,) = (text for text in timelines if text.startswith('thread: '))
     title, *lines = threads.splitlines()
-    assert '█ computes, ░ waits for a CPU' in title
+    assert '█ runs, ░ waits for a CPU' in title
     assert sorted(int(line.split()[1]) for line in lines) == sorted(NUMBERS)
     assert {line.split()[0] for line in lines} <= {'1', '2'}
     assert max(map(len, lines)) <= 80
