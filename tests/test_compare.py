@@ -293,6 +293,8 @@ def test_terminal_gets_live_progress_that_names_the_run_and_narrow_lines_in_colo
     assert re.search(r'flags2_asyncio\.py -m 1, run 1 of 1:  50%.* 1/2', shown)
     assert ' 0/2' in shown
     assert 'it/s' not in shown
+    wide = shown_on_terminal(command('compare.py', *SHORTER), 120, 'stdout', 'stderr')
+    assert re.search(r'asyncio[^\r]* 1/2 [^\r]*, flags2_threadpool\.py -m 1: \d\.\d\d s\]', wide)
     assert '\x1b[34m█' in shown
     plain = re.sub(r'[^\n]*\r(?!\n)|\x1b\[\d+m', '', shown).split('\r\n')
     assert max(map(len, plain)) == 60

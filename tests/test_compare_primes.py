@@ -11,7 +11,7 @@ from conftest import PATIENCE, members, needs_posix, wait_until
 from cpu_tools import METHODS, cpu_script, output_of
 
 import primes
-from comparing.work import read_work, record_calls
+from comparing.work import add_line, read_work, record_calls
 
 SLOW = 142702110479723  # a prime, which takes twelve times as long as the next smaller one
 FEW = [4444444444444444, 2, 9999999999999999]
@@ -108,6 +108,19 @@ def test_call_that_sleeps_has_no_share_of_a_cpu(monkeypatch: pytest.MonkeyPatch)
     recorded = read_work(Path('calls.jsonl'))
     assert recorded
     assert recorded.calls[0].share < 0.5
+
+
+def test_result_that_is_shown_late_waits_only_if_an_earlier_one_is_not_ready() -> None:
+    """As with imap_unordered: 4 is shown long after its end, but was the first to end."""
+    calls = {4: (0, 1), 2: (0, 2), 3: (1, 1.5)}
+    for n, (start, end) in calls.items():
+        add_line(Path('calls.jsonl'), n=n, worker=[1, n % 2], start=start, end=end, cpu=0)
+    for n, shown in {4: 1.2, 2: 2.1, 3: 2.2}.items():
+        add_line(Path('calls.jsonl'), n=n, shown=shown, pid=1)
+    recorded = read_work(Path('calls.jsonl'))
+    assert recorded
+    held = [(call.code, call.start, call.end, call.lane) for call in recorded.calls if call.kind]
+    assert held == [('3', 1.5, 2.2, 1)]
 
 
 @needs_posix

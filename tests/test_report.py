@@ -172,7 +172,8 @@ def test_conclusion_is_about_the_first_row_or_the_next_best() -> None:
     times = {'a.py': (2.0, 2.0, 2.0), 'b.py': (8.0, 8.0, 8.0), 'c.py': (4.0, 4.0, 4.0)}
     entries = [entry(name, seconds) for name, seconds in times.items()]
     assert conclusion(entries) == 'a.py is 2.0 times as fast as c.py.'
-    assert conclusion(entries[1:]) == 'c.py is 2.0 times as fast as b.py.'
+    assert conclusion(entries[::-1]) == 'a.py is 2.0 times as fast as c.py.'
+    assert conclusion([entries[1], *entries]) == 'a.py is 4.0 times as fast as b.py.'
     assert conclusion(entries[:1]) == ''
 
 
