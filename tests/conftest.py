@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,6 +27,8 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from variants import SERIES, choose, chosen
 
 from support.files import raise_file_limit
 from support.hosts import is_own, localhost
@@ -204,6 +207,17 @@ def kill_group(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+@contextmanager
+def limited(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a process that takes too long, so that its output ends."""
+    timer = threading.Timer(PATIENCE, kill_group, [process])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def press_ctrl_c(process: subprocess.Popen[str]) -> None:
     """Do to a process and its children what a terminal does."""
     if sys.platform != 'win32':
@@ -227,7 +241,7 @@ def shown_on_terminal(args: list[str], columns: int, *streams: str) -> str:
     termios.tcsetwinsize(terminal, (24, columns))
     silent = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
     output = b''
-    with started(args, **silent | dict.fromkeys(streams, terminal)):
+    with started(args, **silent | dict.fromkeys(streams, terminal)) as process, limited(process):
         os.close(terminal)
         with suppress(OSError):  # the other end is closed
             while chunk := os.read(controller, 4096):
@@ -247,6 +261,22 @@ def serving(log: Path, *options: object, port: int = 0) -> Iterator[Server]:
     ):
         assert process.stdout
         yield Server(process.stdout.readline().split()[-1], process, log, errors)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a reader name a script for test_variant.py."""
+    parser.addoption('--variant', metavar='SCRIPT', help='script that has to keep its promises')
+    parser.addoption('--series', choices=SERIES, help='its series, if its imports do not tell')
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell test_variant.py of the script, and the reader in short what goes wrong with it."""
+    if name := config.getoption('variant', None):
+        variant = choose(name, config.getoption('series'), config.invocation_params.dir)
+        chosen.append(variant)
+        config.option.variant = variant.script  # for processes of pytest-xdist
+        if config.option.tbstyle == 'auto':
+            config.option.tbstyle = 'short'
 
 
 @pytest.fixture(scope='session', autouse=True)

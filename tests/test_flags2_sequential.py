@@ -11,7 +11,7 @@ class TestPromises(Flags2Promises):
     """What all scripts of the series promise."""
 
     script = downloads_in = 'flags2_sequential.py'
-    workers = 1
+    workers = by_default = 1
 
 
 @needs_posix
