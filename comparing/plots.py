@@ -83,7 +83,8 @@ def draw_bars(axes: Axes, entries: Sequence[Entry], first: Entry, colors: dict[s
     labels = [f' {entry.median:.2f} s{entry.mark}, {entry.speed_up(first)}' for entry in entries]
     axes.bar_label(bars, labels, padding=6)
     axes.invert_yaxis()
-    axes.set_xlabel(f'seconds{", median of the runs" * is_repeated}; times as fast as the first')
+    text = f'seconds{", median of the runs" * is_repeated}; times as fast as the first'
+    axes.set_xlabel(text + '; *: not printed, but seen' * any(entry.mark for entry in entries))
     axes.spines[['top', 'right']].set_visible(False)
     axes.grid(axis='x', color=GRID)
     axes.set_axisbelow(True)
