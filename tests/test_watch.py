@@ -105,6 +105,11 @@ def names(page: 'Page') -> list[str]:
     return [re.sub(r', \d\d:\d\d:\d\d$', '', run['Run']) for run in shown_runs(page)]
 
 
+def titles(page: 'Page') -> list[str]:
+    """Return the titles of the charts, from top to bottom."""
+    return page.locator('figcaption strong').all_inner_texts()
+
+
 def tip_at(page: 'Page', x: float, y: float = 65, chart: int = 0) -> str:
     """Return what the page says of the bar at a place in a chart; the first row is at 65."""
     page.locator('figure canvas').nth(chart).hover(position={'x': x, 'y': y})
@@ -155,9 +160,8 @@ def test_runs_have_charts_of_their_own_the_newest_on_top(
         download(server, CODES[:6], connections, agent)
     wait_for_charts(page, (3, 6), (2, 6), (1, 6), (1, 4))
     assert names(page) == ['flags2.py -m 3', 'flags2.py -m 2', 'flags.py', 'flags.py']
-    titles = page.locator('figcaption strong').all_inner_texts()
-    assert len(set(titles)) == 4
-    assert titles == [run['Run'] for run in shown_runs(page)]
+    assert len(set(titles(page))) == 4
+    assert titles(page) == [run['Run'] for run in shown_runs(page)]
 
 
 def test_clients_at_the_same_time_have_charts_of_their_own(
@@ -180,6 +184,7 @@ def test_numbers_equal_those_of_the_log(page: 'Page', start_server: StartServer)
     requests = server.first_requests(14)
     page.goto(site(server))  # late
     wait_for_charts(page, (4, 14))
+    wait_until(lambda: shown_runs(page)[0]['Limit ÷ time'] != '')  # until it is over
     (run,) = shown_runs(page)
     statuses = [request['status'] for request in requests]
     delays = [request['delay'] for request in requests]
@@ -493,8 +498,9 @@ def test_runs_can_be_hidden_pinned_and_cleared(
     assert names(page) == ['one']
     for number in range(8):
         download(server, CODES[:1], 1, f'more {number}')
-    wait_until(lambda: len(names(page)) == 7)
-    assert names(page)[-1] == 'one'
+    wait_until(lambda: len(charts(page)) == 7)
+    assert titles(page)[-1].startswith('one, ')
+    assert len(names(page)) == 9
     server.process.terminate()
     server.process.wait()
     again = start_server('--max-delay', 0, port=free_port)
@@ -524,7 +530,7 @@ def test_live_page_is_saved_with_what_it_shows(page: 'Page', start_server: Start
     assert names(page) == [agent]
     assert [url for url in requests if not url.startswith('data:')] == [path.as_uri()]
     assert path.read_text('utf-8').count('data:image/png') == 3
-    assert page.get_by_role('button').all_inner_texts() == []
+    assert page.get_by_role('button').all_inner_texts() == list(before[0])  # the heads
 
 
 def test_work_that_computes_is_shown_in_its_own_words(page: 'Page') -> None:
