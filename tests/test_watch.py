@@ -408,6 +408,16 @@ def test_charts_are_printed_in_light_colours(page: 'Page') -> None:
     assert shown[3] == 255  # or else a saved image would have no ground
 
 
+def test_no_column_is_cut_on_paper(page: 'Page') -> None:
+    page.goto(write_page({'label': 'flags2_threadpool.py -e -m 676', 'requests': two_rows()}))
+    page.emulate_media(media='print')
+    page.set_viewport_size({'width': 718, 'height': 1047})  # A4 without its margins
+    box = page.locator('#summary tr').first.bounding_box()
+    page.emulate_media(media='screen')
+    assert box
+    assert box['x'] + box['width'] <= 718
+
+
 LUMINANCES = """names => {
   const style = getComputedStyle(document.documentElement)
   const canvas = document.createElement('canvas').getContext('2d')
@@ -442,22 +452,154 @@ def test_colours_have_enough_contrast(page: 'Page') -> None:
         assert (scheme, too_pale) == (scheme, [])
 
 
-def test_page_grows_with_the_window_on_a_wall(page: 'Page') -> None:
-    url = write_page({'label': 'run', 'requests': two_rows()})
-    heights = []
-    for width, fragment in [(1100, ''), (2200, ''), (2200, '#wall')]:
-        page.set_viewport_size({'width': width, 'height': width * 7 // 11})
-        page.goto(url + fragment)
-        page.reload()
-        wait_for_charts(page, (2, 3))
-        box = page.locator('figure canvas').bounding_box()
-        assert box
-        heights.append(box['height'])
-    assert heights[1] == heights[0]
-    assert heights[2] == pytest.approx(2 * heights[0])
-    assert tip_at(page, 400, 2 * 65).startswith('BR')
-    page.get_by_label('Grow with the window').uncheck()
+# What is on the wall: whether it fits, the sizes of its texts and the height of drawn digits
+WALL = """() => {
+  const parts = [...document.querySelectorAll('figure canvas, figcaption strong, figcaption b')]
+  const boxes = parts.map(part => part.getBoundingClientRect())
+  const canvas = [...document.querySelectorAll('figure canvas')].at(-1)
+  const width = Math.round(innerHeight / 40), {height} = canvas, {data} = canvas.getContext('2d').getImageData(0, 0, width, height)
+  const isInk = y => [...data.slice(4 * y * width, 4 * (y + 1) * width)].some(part => part < 200)
+  return {
+    left: boxes.filter(box => box.left < 0 || box.right > innerWidth || !box.width).length,
+    below: boxes.filter(box => box.top < 0 || box.bottom > innerHeight).length,
+    scrolls: document.documentElement.scrollHeight > innerHeight,
+    texts: Math.min(...parts.map(part => parseFloat(getComputedStyle(part).fontSize))),
+    digits: [...Array(height).keys()].filter(isInk).length,
+    used: Math.max(...boxes.map(box => box.bottom)),
+  }
+}"""
+
+
+def test_last_three_runs_and_nothing_else_fit_on_the_wall(
+    page: 'Page', start_server: StartServer
+) -> None:
+    """The first of them is on top; a row is a request, and Escape leads back."""
+    server = start_server('--max-delay', 0.02)
+    runs = {'zero.py': 1, 'flags.py': 1, 'flags_threadpool.py': 4, 'flags_asyncio.py': 12}
+    for agent, connections in runs.items():
+        download(server, CODES, connections, agent)
+    page.goto(f'{site(server)}#wall')
+    wait_for_charts(page, *3 * [(12, 12)])
+    wait_until(lambda: all(page.locator('figcaption b').all_inner_texts()))
+    assert titles(page) == list(runs)[1:]
+    assert page.locator('figcaption b').last.inner_text().endswith('×')
+    for width, height in [(1280, 720), (1920, 1080)]:
+        page.set_viewport_size({'width': width, 'height': height})
+        page.wait_for_timeout(100)
+        wall = page.evaluate(WALL)
+        assert [wall[part] for part in ('left', 'below', 'scrolls')] == [0, 0, False]
+        assert wall['texts'] >= 0.022 * height
+        assert 0.7 * 0.022 * height < wall['digits'] < 0.03 * height
+        assert wall['used'] > 0.9 * height
+    assert page.evaluate("document.elementFromPoint(20, 20).closest('header')") is None
+    for name in ('#live', '#legend', '#runs-shown', '#details', '.tools >> nth=0'):
+        assert page.locator(name).is_hidden()
+    opacity = "getComputedStyle(document.querySelector('#controls')).opacity"
+    assert page.evaluate(opacity) == '0'
+    page.keyboard.press('Tab')
+    assert page.evaluate(opacity) == '1'
+    page.keyboard.press('Escape')
+    wait_for_charts(page, (12, 12), (4, 12), (1, 12), (1, 12))
     assert page.evaluate('location.hash') == ''
+    page.get_by_label('Grow with the window').check()
+    wait_for_charts(page, *3 * [(12, 12)])
+
+
+def test_run_of_many_requests_has_a_row_per_connection_on_the_wall(page: 'Page') -> None:
+    requests = [REQUEST | {'lane': number % 5, 'start': 9 + number / 100} for number in range(31)]
+    run = {'label': 'run', 'requests': requests}
+    page.goto(f'{write_page(run, run | {"requests": requests[1:]})}#wall')
+    wait_for_charts(page, (5, 31), (30, 30))
+
+
+def test_row_may_be_a_request_in_order_of_arrival(page: 'Page') -> None:
+    page.goto(write_page({'label': 'run', 'requests': two_rows()}))
+    wait_for_charts(page, (2, 3))
+    page.get_by_label('A row per request').check()
+    wait_for_charts(page, (3, 3))
+    told = [tip_at(page, x, 65 + 22 * row) for row, x in enumerate([200, 600, 900])]
+    assert [tip[:2] for tip in told] == ['BR', 'DE', 'CN']
+    assert 'connections: 2,' in page.locator('figcaption').inner_text()
+
+
+SAMPLES = """() => new Promise(resolve => {
+  const samples = [], numberOf = text => parseFloat(text.split(' ').at(-2))
+  const look = () => {
+    const canvas = document.querySelector('figure canvas')
+    const [waiting, , done, , , elapsed] =
+      [...document.querySelectorAll('#now dd')].map(tile => parseFloat(tile.textContent))
+    const [time, limit] = document.querySelector('.facts')?.textContent.split(', ').slice(3) ?? []
+    if (canvas?.dataset.bars > 0) {
+      const count = waiting + done
+      samples.push({bars: +canvas.dataset.bars, count, elapsed, time: numberOf(time), limit: numberOf(limit)})
+    }
+    if (done === 3) resolve(samples)
+    else requestAnimationFrame(look)
+  }
+  look()
+})"""
+
+
+def test_all_of_the_page_shows_the_same_moment(page: 'Page', start_server: StartServer) -> None:
+    server = start_server('--min-delay', 0.6, '--max-delay', 0.6)
+    page.goto(site(server))
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(download, server, CODES[:3], 2)
+        samples = page.evaluate(SAMPLES)
+    assert samples[0]['elapsed'] < 0.25
+    assert [each for each in samples if each['count'] != each['bars']] == []
+    assert [each for each in samples if each['elapsed'] != each['time']] == []
+    assert [each for each in samples if each['limit'] > each['time']] == []
+
+
+def test_runs_are_sorted_by_a_click_or_a_key_on_a_head(page: 'Page') -> None:
+    ends = {'b': 11.0, 'c': 14.0, 'a': 12.0}
+    runs = [{'label': name, 'requests': [REQUEST | {'end': end}]} for name, end in ends.items()]
+    page.goto(write_page(*runs))
+    head = page.get_by_role('columnheader', name='Time', exact=True)
+    orders = []
+    for press in [head.locator('button').click, *2 * [lambda: page.keyboard.press('Enter')]]:
+        press()
+        orders.append((''.join(names(page)), head.get_attribute('aria-sort')))
+    assert orders == [('bac', 'ascending'), ('cab', 'descending'), ('bca', 'none')]
+    page.get_by_role('button', name='Limit ÷ time').click()
+    assert names(page) == ['b', 'a', 'c']
+
+
+def test_class_that_joins_in_has_a_board_of_forty_runs(page: 'Page', fast_server: Server) -> None:
+    """A run is named after its address, too, unless that is the server's own."""
+    clients = [*(f'192.168.0.{number}' for number in range(50)), '::1', '::ffff:127.0.0.1']
+    state = {'born': 1.0, 'now': 100.0, 'change': 9}
+    state['requests'] = [
+        REQUEST
+        | {'path': '/', 'agent': 'own.py', 'client': client, 'run': number, 'end': 10 + number}
+        for number, client in enumerate(clients, 1)
+    ]
+    page.route('**/requests*', lambda route: route.fulfill(json=state))
+    page.goto(f'{site(fast_server)}#board')
+    wait_until(lambda: len(names(page)) == 40)
+    assert names(page)[:3] == ['own.py', 'own.py', 'own.py from 192.168.0.49']
+    assert page.locator('figure').count() == 0
+    sizes = page.locator('#summary th, #summary td').evaluate_all(
+        'cells => cells.map(cell => parseFloat(getComputedStyle(cell).fontSize))'
+    )
+    assert min(sizes) >= 0.022 * 720
+    page.keyboard.press('PageUp')
+    wait_for_charts(page, *3 * [(1, 1)])
+    assert titles(page) == names(page)[2::-1]
+    page.keyboard.press('Escape')
+    wait_for_charts(page, *6 * [(1, 1)])
+    page.unroute('**/requests*')
+
+
+def test_time_and_speed_up_are_those_that_came_with_the_page(page: 'Page') -> None:
+    run = {'label': 'run', 'requests': [REQUEST], 'elapsed': 2.8, 'speed_up': '12.6 ± .4x'}
+    page.goto(write_page(run))
+    (shown,) = shown_runs(page)
+    assert list(shown)[1:6] == ['Most in flight', 'Time', 'Limit', 'Limit ÷ time', 'Speed-up']
+    assert list(shown.values())[1:6] == ['1', '2.80 s', '1.40 s', '50 %', '12.6 ± .4x']
+    assert 'time: 2.80 s, limit: ' in page.locator('figcaption').inner_text()
+    assert page.locator('.about-times').first.is_hidden()
 
 
 @pytest.mark.parametrize('name', ['SIGTERM', pytest.param('SIGSTOP', marks=needs_posix)])
@@ -498,12 +640,14 @@ def test_runs_can_be_hidden_pinned_and_cleared(
     assert names(page) == ['one']
     for number in range(8):
         download(server, CODES[:1], 1, f'more {number}')
+    wait_until(lambda: len(names(page)) == 9)
     wait_until(lambda: len(charts(page)) == 7)
     assert titles(page)[-1].startswith('one, ')
-    assert len(names(page)) == 9
     server.process.terminate()
     server.process.wait()
     again = start_server('--max-delay', 0, port=free_port)
+    page.get_by_text('no request yet').wait_for()
+    assert page.locator('#newest').is_hidden()
     download(again, CODES[:1], 1, 'new')
     wait_until(lambda: names(page) == ['new', 'one'])
 
@@ -537,12 +681,12 @@ def test_work_that_computes_is_shown_in_its_own_words(page: 'Page') -> None:
     numbers = [
         {'lane': 'thread 1', 'code': '7 P', 'start': 5.0, 'end': 9.0, 'share': 0.5},
         {'lane': 'thread 2', 'code': '9', 'start': 5.0, 'end': 6.0, 'share': 0.45},
-        {'lane': 'map', 'code': '9', 'start': 6.0, 'end': 9.0, 'kind': 'held'},
+        {'lane': 'thread 2', 'code': '9', 'start': 6.0, 'end': 9.0, 'kind': 'held'},
     ]
-    lanes = ['thread 1', 'thread 2', 'map']
+    lanes = ['thread 1', 'thread 2']
     run = {'label': 'pool.py', 'work': True, 'lanes': lanes, 'requests': numbers, 'elapsed': 4.5}
     page.goto(write_page(run))
-    wait_for_charts(page, (3, 3))
+    wait_for_charts(page, (2, 3))
     assert shown_runs(page) == [
         {
             'Run': 'pool.py',
@@ -557,22 +701,39 @@ def test_work_that_computes_is_shown_in_its_own_words(page: 'Page') -> None:
     assert [text.split(';')[0] for text in legend] == ['computing', 'result waits']
     assert 'requests' not in page.locator('body').inner_text().lower()
     assert tip_at(page, 700) == '7 P: start 0.000 s, end 4.00 s, 50 % of a CPU, computing'
-    assert tip_at(page, 700, 65 + 2 * 22) == '9: start 1.00 s, end 4.00 s, result waits'
+    assert tip_at(page, 700, 65 + 22) == '9: start 1.00 s, end 4.00 s, result waits'
     page.get_by_text('Numbers of pool.py').click()
     first_row = page.locator('details tbody tr').first.inner_text()
     assert first_row.split('\t') == ['7 P', 'thread 1', '0.000 s', '4.00 s', '50 %', 'computing']
+
+
+PIXEL_AT = """([part, y]) => {
+  const canvas = document.querySelector('figure canvas')
+  return [...canvas.getContext('2d').getImageData(canvas.width * part, y, 1, 1).data]
+}"""
 
 
 def test_bar_is_filled_by_its_share_of_a_cpu(page: 'Page') -> None:
     number = {'lane': 'a', 'code': '', 'start': 0.0, 'end': 1.0, 'share': 0.5}
     page.goto(write_page({'label': 'work', 'work': True, 'requests': [number]}))
     wait_for_charts(page, (1, 1))
-    at = """part => {
-      const canvas = document.querySelector('figure canvas')
-      return [...canvas.getContext('2d').getImageData(canvas.width * part, 65, 1, 1).data]
-    }"""
-    filled, pale = page.evaluate(at, 0.4), page.evaluate(at, 0.7)
+    filled, pale = page.evaluate(PIXEL_AT, [0.4, 65]), page.evaluate(PIXEL_AT, [0.7, 65])
     assert sum(filled) + 200 < sum(pale)
+
+
+def test_result_that_waits_is_behind_the_next_bars_of_its_worker(page: 'Page') -> None:
+    numbers: list[dict[str, Any]] = [
+        {'lane': 'a', 'code': '', 'start': 0.0, 'end': 1.0, 'share': 0.0},
+        {'lane': 'a', 'code': '', 'start': 1.0, 'end': 4.0, 'kind': 'held'},
+        {'lane': 'a', 'code': '', 'start': 2.0, 'end': 3.0, 'share': 0.0},
+        {'lane': 'a', 'code': '', 'start': 3.0, 'end': 4.0, 'kind': 'held'},
+    ]
+    page.goto(write_page({'label': 'work', 'work': True, 'requests': numbers}))
+    wait_for_charts(page, (1, 4))
+    first, alone, behind, both = (page.evaluate(PIXEL_AT, [x, 65]) for x in (0.1, 0.4, 0.6, 0.9))
+    assert first == behind
+    assert alone == both
+    assert tip_at(page, 0.6 * 1200).endswith('computing')
 
 
 def test_runs_are_escaped_in_the_page() -> None:

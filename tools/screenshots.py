@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make docs/watch.png, watch-676.png and primes.png: what the page of slow_server.py shows.
+"""Make docs/watch.gif, watch.png, watch-676.png and primes.png: what slow_server.py's page shows.
 
     $ pip install '.[browser]'
     $ python3 tools/screenshots.py
@@ -7,22 +7,29 @@
 It takes Debian's package chromium, or another Chromium that is installed.
 """
 
+import io
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
-SERIES = ['flags.py'], ['flags_threadpool.py'], ['flags_asyncio.py']
+SERIES = ['flags.py', 'flags_threadpool.py', 'flags_asyncio.py']
 EVERY_CODE_AT_ONCE = ['flags2_threadpool.py', '-e', '-m', '676']
 PAUSE = 1.5  # seconds: ends a run, and lets the page draw all of it
+WALL = {'width': 900, 'height': 600}
+FRAME = 0.1  # seconds from one picture to the next, as those that follow
+SHORT_STAY, LAST_STAY = 0.6, 3.0  # at most, while nothing changes; of the last picture
+COLOURS = 96
 
 
 @contextmanager
@@ -48,6 +55,46 @@ def run(base_url: str, script: str, *args: str) -> None:
     time.sleep(PAUSE)
 
 
+def film(browser: Browser) -> None:
+    """Make a moving picture of the wall while three scripts run, and a still one for print."""
+    page = browser.new_page(viewport=WALL)
+    with watched_server(page, '--min-delay', '.05', '--max-delay', '.35') as base_url:
+        page.goto(f'{page.url}#wall')
+        frames = []
+        for script in SERIES:
+            with ThreadPoolExecutor(1) as executor:
+                running = executor.submit(run, base_url, script)
+                while not running.done():
+                    start = time.monotonic()
+                    frames.append(Image.open(io.BytesIO(page.screenshot())).convert('RGB'))
+                    time.sleep(max(0.0, FRAME - (time.monotonic() - start)))
+        sharp = browser.new_page(viewport=WALL, device_scale_factor=2)
+        sharp.goto(page.url)
+        sharp.wait_for_timeout(1000 * PAUSE)
+        sharp.screenshot(path=ROOT / 'docs/watch.png')
+    save_film(frames, ROOT / 'docs/watch.gif')
+    print('docs/watch.gif\ndocs/watch.png')
+
+
+def save_film(frames: list[Image.Image], path: Path) -> None:
+    """Save a moving picture without what came before the first request."""
+    blank = frames[0].tobytes()
+    frames = [frame for frame in frames if frame.tobytes() != blank]
+    colourful = max(frames, key=lambda frame: len(frame.getcolors(2**24) or []))  # has most flags
+    palette = colourful.quantize(COLOURS)
+    pictures, stays = [], []
+    for frame in frames:
+        picture = frame.quantize(palette=palette, dither=Image.Dither.NONE)
+        if pictures and picture.tobytes() == pictures[-1].tobytes():
+            stays[-1] = min(SHORT_STAY, stays[-1] + FRAME)
+        else:
+            pictures.append(picture)
+            stays.append(FRAME)
+    stays[-1] = LAST_STAY
+    milliseconds = [round(1000 * stay) for stay in stays]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+
+
 def save(page: Page, name: str) -> None:
     """Save a picture of the whole page, without the port that was free by chance."""
     page.evaluate('document.getElementById("state").hidden = true')
@@ -62,11 +109,8 @@ def main() -> None:
         sys.exit('screenshots.py: no Chromium is installed; try apt-get install chromium')
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=['--no-sandbox'])
+        film(browser)
         page = browser.new_page(viewport={'width': 1100, 'height': 600})
-        with watched_server(page, '--min-delay', '.1', '--max-delay', '1') as base_url:
-            for command in SERIES:
-                run(base_url, *command)
-            save(page, 'watch.png')
         with watched_server(page) as base_url:
             run(base_url, *EVERY_CODE_AT_ONCE)
             save(page, 'watch-676.png')
