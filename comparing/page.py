@@ -5,6 +5,8 @@ A run is a dict:
 - label: its name;
 - requests: a list, see below;
 - elapsed: the seconds that the script itself has printed (may be missing or None);
+- speed_up: a text such as '12.6x' or '' (may be missing, then the page compares the times of the
+  requests); if it is there, elapsed is the time that the page shows;
 - lanes: the names of its rows, from top to bottom (may be missing, then each lane gets a row,
   in order of appearance);
 - work: True if it computes instead of downloading (may be missing); so do all runs of the page.
@@ -23,7 +25,7 @@ and end as above, neither delay nor status, and one of these:
 
 - share: CPU time divided by the time from start to end, 0 to 1; the bar is filled that far;
 - kind: 'held' for a result that is ready at the start, but waits in map for an earlier one until
-  the end. It is in a lane of its own, best the last.
+  the end. It is in the lane of its call, and a thin strip below the bars there.
 """
 
 import base64
@@ -44,13 +46,13 @@ def html_page(template: str, data: list[dict[str, Any]]) -> str:
     """Return slow_server.html, which template is, as a page that shows these runs.
 
     >>> request = {'lane': 1, 'code': 'BR', 'start': 0.0, 'end': 1.5, 'delay': 1.4, 'status': 200}
-    >>> download = {'label': 'flags.py', 'requests': [request], 'elapsed': 1.6}
+    >>> download = {'label': 'flags.py', 'requests': [request], 'elapsed': 1.6, 'speed_up': '1x'}
     >>> check = {'lane': 'thread 1', 'code': '4444444444444423 P', 'start': 0.0, 'end': 1.5}
-    >>> held = {'lane': 'map', 'code': check['code'], 'start': 1.5, 'end': 2.0, 'kind': 'held'}
+    >>> held = {**check, 'start': 1.5, 'end': 2.0, 'kind': 'held'}
     >>> work = {
     ...     'label': 'proc_pool.py',
     ...     'work': True,
-    ...     'lanes': ['thread 1', 'map'],
+    ...     'lanes': ['thread 1'],
     ...     'requests': [check | {'share': 0.51}, held],
     ... }
     >>> '"label": "flags.py"' in html_page(PLACEHOLDER, [download, work])

@@ -107,7 +107,8 @@ def names(page: 'Page') -> list[str]:
 
 def titles(page: 'Page') -> list[str]:
     """Return the titles of the charts, from top to bottom."""
-    return page.locator('figcaption strong').all_inner_texts()
+    found: list[str] = page.locator('figcaption strong').all_inner_texts()
+    return found
 
 
 def tip_at(page: 'Page', x: float, y: float = 65, chart: int = 0) -> str:
@@ -457,7 +458,8 @@ WALL = """() => {
   const parts = [...document.querySelectorAll('figure canvas, figcaption strong, figcaption b')]
   const boxes = parts.map(part => part.getBoundingClientRect())
   const canvas = [...document.querySelectorAll('figure canvas')].at(-1)
-  const width = Math.round(innerHeight / 40), {height} = canvas, {data} = canvas.getContext('2d').getImageData(0, 0, width, height)
+  const width = Math.round(innerHeight / 40), {height} = canvas
+  const {data} = canvas.getContext('2d').getImageData(0, 0, width, height)
   const isInk = y => [...data.slice(4 * y * width, 4 * (y + 1) * width)].some(part => part < 200)
   return {
     left: boxes.filter(box => box.left < 0 || box.right > innerWidth || !box.width).length,
@@ -482,7 +484,7 @@ def test_last_three_runs_and_nothing_else_fit_on_the_wall(
     wait_for_charts(page, *3 * [(12, 12)])
     wait_until(lambda: all(page.locator('figcaption b').all_inner_texts()))
     assert titles(page) == list(runs)[1:]
-    assert page.locator('figcaption b').last.inner_text().endswith('×')
+    assert page.locator('figcaption b').last.inner_text().endswith('\N{MULTIPLICATION SIGN}')
     for width, height in [(1280, 720), (1920, 1080)]:
         page.set_viewport_size({'width': width, 'height': height})
         page.wait_for_timeout(100)
@@ -530,8 +532,8 @@ SAMPLES = """() => new Promise(resolve => {
       [...document.querySelectorAll('#now dd')].map(tile => parseFloat(tile.textContent))
     const [time, limit] = document.querySelector('.facts')?.textContent.split(', ').slice(3) ?? []
     if (canvas?.dataset.bars > 0) {
-      const count = waiting + done
-      samples.push({bars: +canvas.dataset.bars, count, elapsed, time: numberOf(time), limit: numberOf(limit)})
+      const bars = +canvas.dataset.bars, count = waiting + done
+      samples.push({bars, count, elapsed, time: numberOf(time), limit: numberOf(limit)})
     }
     if (done === 3) resolve(samples)
     else requestAnimationFrame(look)
@@ -569,7 +571,7 @@ def test_runs_are_sorted_by_a_click_or_a_key_on_a_head(page: 'Page') -> None:
 def test_class_that_joins_in_has_a_board_of_forty_runs(page: 'Page', fast_server: Server) -> None:
     """A run is named after its address, too, unless that is the server's own."""
     clients = [*(f'192.168.0.{number}' for number in range(50)), '::1', '::ffff:127.0.0.1']
-    state = {'born': 1.0, 'now': 100.0, 'change': 9}
+    state: dict[str, Any] = {'born': 1.0, 'now': 100.0, 'change': 9}
     state['requests'] = [
         REQUEST
         | {'path': '/', 'agent': 'own.py', 'client': client, 'run': number, 'end': 10 + number}
@@ -701,7 +703,7 @@ def test_work_that_computes_is_shown_in_its_own_words(page: 'Page') -> None:
     assert [text.split(';')[0] for text in legend] == ['computing', 'result waits']
     assert 'requests' not in page.locator('body').inner_text().lower()
     assert tip_at(page, 700) == '7 P: start 0.000 s, end 4.00 s, 50 % of a CPU, computing'
-    assert tip_at(page, 700, 65 + 22) == '9: start 1.00 s, end 4.00 s, result waits'
+    assert tip_at(page, 700, 65 + 22 + 8) == '9: start 1.00 s, end 4.00 s, result waits'
     page.get_by_text('Numbers of pool.py').click()
     first_row = page.locator('details tbody tr').first.inner_text()
     assert first_row.split('\t') == ['7 P', 'thread 1', '0.000 s', '4.00 s', '50 %', 'computing']
@@ -721,18 +723,19 @@ def test_bar_is_filled_by_its_share_of_a_cpu(page: 'Page') -> None:
     assert sum(filled) + 200 < sum(pale)
 
 
-def test_result_that_waits_is_behind_the_next_bars_of_its_worker(page: 'Page') -> None:
-    numbers: list[dict[str, Any]] = [
-        {'lane': 'a', 'code': '', 'start': 0.0, 'end': 1.0, 'share': 0.0},
-        {'lane': 'a', 'code': '', 'start': 1.0, 'end': 4.0, 'kind': 'held'},
-        {'lane': 'a', 'code': '', 'start': 2.0, 'end': 3.0, 'share': 0.0},
-        {'lane': 'a', 'code': '', 'start': 3.0, 'end': 4.0, 'kind': 'held'},
+def test_results_that_wait_are_one_strip_below_the_bars_of_their_worker(page: 'Page') -> None:
+    spans = [(0, 1, 0.0), (2, 4, 0.0), (1, 3, None), (2, 4, None)]  # those without a share wait
+    numbers = [
+        {'lane': 'a', 'code': '7', 'start': start, 'end': end}
+        | ({'kind': 'held'} if share is None else {'share': share})
+        for start, end, share in spans
     ]
     page.goto(write_page({'label': 'work', 'work': True, 'requests': numbers}))
     wait_for_charts(page, (1, 4))
-    first, alone, behind, both = (page.evaluate(PIXEL_AT, [x, 65]) for x in (0.1, 0.4, 0.6, 0.9))
-    assert first == behind
-    assert alone == both
+    seen = [[page.evaluate(PIXEL_AT, [x / 10, y]) for x in (1, 4, 6, 9)] for y in (56, 54 + 16 + 1)]
+    (bar, blank, bar_2, bar_3), (below, *strip) = seen
+    assert bar == bar_2 == bar_3 != blank
+    assert strip == 3 * [strip[0]] != 3 * [below]
     assert tip_at(page, 0.6 * 1200).endswith('computing')
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image
@@ -27,8 +28,8 @@ SERIES = ['flags.py', 'flags_threadpool.py', 'flags_asyncio.py']
 EVERY_CODE_AT_ONCE = ['flags2_threadpool.py', '-e', '-m', '676']
 PAUSE = 1.5  # seconds: ends a run, and lets the page draw all of it
 WALL = {'width': 900, 'height': 600}
-FRAME = 0.1  # seconds from one picture to the next, as those that follow
-SHORT_STAY, LAST_STAY = 0.6, 3.0  # at most, while nothing changes; of the last picture
+FRAME = 0.1  # seconds from one picture to the next at least
+LONG_STAY, LAST_STAY = 0.6, 3.0  # seconds at most, while nothing changes; of the last picture
 COLOURS = 96
 
 
@@ -66,7 +67,7 @@ def film(browser: Browser) -> None:
                 running = executor.submit(run, base_url, script)
                 while not running.done():
                     start = time.monotonic()
-                    frames.append(Image.open(io.BytesIO(page.screenshot())).convert('RGB'))
+                    frames.append((start, page.screenshot()))
                     time.sleep(max(0.0, FRAME - (time.monotonic() - start)))
         sharp = browser.new_page(viewport=WALL, device_scale_factor=2)
         sharp.goto(page.url)
@@ -76,21 +77,16 @@ def film(browser: Browser) -> None:
     print('docs/watch.gif\ndocs/watch.png')
 
 
-def save_film(frames: list[Image.Image], path: Path) -> None:
-    """Save a moving picture without what came before the first request."""
-    blank = frames[0].tobytes()
-    frames = [frame for frame in frames if frame.tobytes() != blank]
-    colourful = max(frames, key=lambda frame: len(frame.getcolors(2**24) or []))  # has most flags
+def save_film(frames: list[tuple[float, bytes]], path: Path) -> None:
+    """Save a moving picture, given when each frame was taken, from the first request on."""
+    blank = frames[0][1]
+    times, files = zip(*(frame for frame in frames if frame[1] != blank), strict=True)
+    changes = [n for n, file in enumerate(files) if n == 0 or file != files[n - 1]]
+    pictures = [Image.open(io.BytesIO(files[n])).convert('RGB') for n in changes]
+    colourful = max(pictures, key=lambda picture: len(picture.getcolors(2**24) or []))  # has flags
     palette = colourful.quantize(COLOURS)
-    pictures, stays = [], []
-    for frame in frames:
-        picture = frame.quantize(palette=palette, dither=Image.Dither.NONE)
-        if pictures and picture.tobytes() == pictures[-1].tobytes():
-            stays[-1] = min(SHORT_STAY, stays[-1] + FRAME)
-        else:
-            pictures.append(picture)
-            stays.append(FRAME)
-    stays[-1] = LAST_STAY
+    pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    stays = [min(LONG_STAY, times[b] - times[a]) for a, b in pairwise(changes)] + [LAST_STAY]
     milliseconds = [round(1000 * stay) for stay in stays]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
 
