@@ -70,7 +70,7 @@ def page(shared_page: 'Page') -> Iterator['Page']:
     for event, listener in listeners.items():
         shared_page.remove_listener(event, listener)
     # a server was stopped, or a test looks at pixels
-    expected = re.compile('ERR_CONNECTION_(REFUSED|RESET)|willReadFrequently')
+    expected = re.compile('ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE)|willReadFrequently')
     assert [text for text in complaints if not expected.search(text)] == []
     assert hosts <= {LOCALHOST, None}
 
