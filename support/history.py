@@ -6,23 +6,38 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from itertools import takewhile
+from typing import Any, NamedTuple, TextIO
 
 from support.console import tell
 
 CLIENT_GONE = 499  # the status that nginx logs for it
 RUN_PAUSE = 1.0  # seconds without a request of a client after which its run is over
-MAX_RUNS = 6
-MAX_KEPT = 5000  # requests of a run
+MAX_RUNS = 40
+MAX_RUN = 5000  # requests of a run
+MAX_KEPT = 30_000  # requests of all runs
 MAX_TEXT = 200  # characters of a path or a User-Agent
+
+
+class Client(NamedTuple):
+    """What tells one client from others: two may have the same name, or the same address."""
+
+    agent: str
+    client: str  # its address
+    process: int | None  # on this machine, if it is known
+
+    def is_same(self, other: 'Client') -> bool:
+        """Tell whether all that is known of two clients is the same."""
+        processes = {self.process, other.process}
+        return self[:2] == other[:2] and (len(processes) == 1 or None in processes)
 
 
 @dataclass
 class ClientRun:
-    """The requests of one User-Agent, until it pauses."""
+    """The requests of one client, until it pauses."""
 
     number: int
-    agent: str
+    client: Client
     exchanges: list['Exchange'] = field(default_factory=list)
     in_flight: int = 0
     last_end: float = 0
@@ -49,7 +64,7 @@ class Exchange:
 
     def record(self) -> dict[str, Any]:
         """Return what is told of it."""
-        return vars(self) | {'code': self.code, 'run': self.run.number, 'agent': self.run.agent}
+        return vars(self) | {'code': self.code, 'run': self.run.number} | self.run.client._asdict()
 
 
 class History:
@@ -59,7 +74,8 @@ class History:
         """Begin without requests."""
         self.log: TextIO | None = None
         self.lock = threading.Lock()
-        self.runs: deque[ClientRun] = deque(maxlen=MAX_RUNS)
+        self.runs: deque[ClientRun] = deque()
+        self.exchanges: dict[int, Exchange] = {}  # of these runs, by their last change
         self.run = self.change = 0  # numbers of the last ones; a request changes when it ends, too
         self.clock_offset = time.time() - time.perf_counter()
         self.born = self.now()
@@ -68,35 +84,42 @@ class History:
         """Return the time in seconds since 1970, by a clock that is fine and never steps."""
         return time.perf_counter() + self.clock_offset
 
-    def begin(self, path: str, lane: int, agent: str, delay: float) -> Exchange:
+    def begin(self, path: str, lane: int, client: Client, delay: float) -> Exchange:
         """Return a new request, in the run of its client that is under way or in a new one."""
+        client = client._replace(agent=client.agent[:MAX_TEXT])
         with self.lock:
             start = self.now()
-            run = self.run_of(agent[:MAX_TEXT], start)
+            run = self.run_of(client, start)
             run.in_flight += 1
             self.change += 1
-            run.exchanges.append(
-                Exchange(run, path[:MAX_TEXT], lane, delay, start, change=self.change)
-            )
-            return run.exchanges[-1]
+            exchange = Exchange(run, path[:MAX_TEXT], lane, delay, start, change=self.change)
+            run.exchanges.append(exchange)
+            self.exchanges[self.change] = exchange
+            while len(self.runs) > MAX_RUNS or len(self.exchanges) > MAX_KEPT:
+                for each in self.runs.popleft().exchanges:
+                    del self.exchanges[each.change]
+            return exchange
 
-    def run_of(self, agent: str, now: float) -> ClientRun:
-        """Return the run of a User-Agent; begin one after a pause, or if the last one is full."""
+    def run_of(self, client: Client, now: float) -> ClientRun:
+        """Return the run of a client; begin one after a pause, or if the last one is full."""
         for run in reversed(self.runs):
-            if run.agent == agent:
+            if run.client.is_same(client):
                 goes_on = run.in_flight or now - run.last_end <= RUN_PAUSE
-                if goes_on and len(run.exchanges) < MAX_KEPT:
+                if goes_on and len(run.exchanges) < MAX_RUN:
                     return run
                 break
         self.run += 1
-        self.runs.append(ClientRun(self.run, agent))
+        self.runs.append(ClientRun(self.run, client))
         return self.runs[-1]
 
     def end(self, exchange: Exchange, status: int) -> None:
         """Note how a request is answered, in the log too if there is one."""
         with self.lock:
+            is_kept = self.exchanges.pop(exchange.change, None)
             self.change += 1
             exchange.status, exchange.end, exchange.change = status, self.now(), self.change
+            if is_kept:
+                self.exchanges[self.change] = exchange
             exchange.run.in_flight -= 1
             exchange.run.last_end = exchange.end
             if status == CLIENT_GONE:
@@ -115,9 +138,11 @@ class History:
                 log.close()
 
     def changes(self, after: int) -> bytes:
-        """Return the requests that have changed after that change, as JSON."""
+        """Return the requests that have changed after that change, as JSON, in order of runs."""
         with self.lock:
-            exchanges = [each for run in self.runs for each in run.exchanges]
-            changed = [each.record() for each in exchanges if each.change > after]
+            latest_first = reversed(self.exchanges.values())
+            changed = takewhile(lambda exchange: exchange.change > after, latest_first)
+            requests = [exchange.record() for exchange in changed]
             state = {'born': self.born, 'now': self.now(), 'change': self.change}
-        return json.dumps(state | {'requests': changed}).encode()
+        requests.sort(key=lambda request: (request['run'], request['start']))
+        return json.dumps(state | {'requests': requests}).encode()

@@ -79,6 +79,7 @@ settings.load_profile('tests')
 pytest.register_assert_rewrite('cpu_tools', 'endings', 'promises')
 
 needs_posix = pytest.mark.skipif(os.name != 'posix', reason='needs a POSIX system')
+needs_linux = pytest.mark.skipif(sys.platform != 'linux', reason='needs Linux')
 needs_ipv6 = pytest.mark.skipif(not is_own(IPv6Address('::1')), reason='there is no ::1')
 needs_localhost = pytest.mark.skipif(LOCALHOST != 'localhost', reason='localhost is unknown here')
 needs_dask = pytest.mark.skipif(not find_spec('distributed'), reason='distributed is missing')

@@ -1,7 +1,7 @@
 """The script with a pool of processes, however these are started."""
 
 import pytest
-from conftest import RunScript, StartServer
+from conftest import RunScript, StartServer, needs_linux
 from cpu_tools import METHODS, PROCESSES
 from promises import FlagsPromises, one_line
 
@@ -25,3 +25,15 @@ def test_server_is_known_to_processes_started_in_any_way_and_their_failure_to_th
     assert "HTTP error 418 - I'm a Teapot: " in run.stderr
     assert server.url in run.stderr
     assert one_line(SCRIPT, run.stderr)
+
+
+@needs_linux
+@pytest.mark.parametrize('method', METHODS)
+def test_its_processes_are_one_client(
+    method: str, run_script: RunScript, start_server: StartServer
+) -> None:
+    server = start_server('--min-delay', 0.1, '--max-delay', 0.1)
+    run_script(SCRIPT, '-s', server.url, method=method)
+    requests = server.first_requests(20)
+    assert len({request['lane'] for request in requests}) == PROCESSES
+    assert len({(request['run'], request['process']) for request in requests}) == 1

@@ -6,24 +6,65 @@ import time
 import pytest
 
 from support import history
-from support.history import Exchange, History
+from support.history import Client, Exchange, History
 
 
-def begin(remembered: History, agent: str = '') -> Exchange:
+def begin(
+    remembered: History, agent: str = '', address: str = '::1', process: int | None = None
+) -> Exchange:
     """Have a client send a request."""
-    return remembered.begin('/', 1, agent, delay=0)
+    return remembered.begin('/', 1, Client(agent, address, process), delay=0)
 
 
-def test_only_the_last_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, 'RUN_PAUSE', -1)
-    monkeypatch.setattr(history, 'MAX_KEPT', 3)
+def kept_runs(remembered: History) -> list[int]:
+    """Return the runs of the requests that are told of."""
+    return [request['run'] for request in json.loads(remembered.changes(0))['requests']]
+
+
+def test_only_the_last_runs_are_kept() -> None:
     remembered = History()
-    for _ in range(7):
-        remembered.end(begin(remembered), 200)
-    overfull = [begin(remembered) for _ in range(4)]
-    kept = json.loads(remembered.changes(0))['requests']
-    assert [request['run'] for request in kept] == [4, 5, 6, 7, 8, 8, 8, 9]
-    assert [request.run.number for request in overfull] == [8, 8, 8, 9]
+    requests = [begin(remembered, str(number)) for number in range(41)]
+    for request in reversed(requests):
+        remembered.end(request, 200)
+    assert kept_runs(remembered) == list(range(2, 42))
+
+
+def test_run_that_is_full_is_followed_by_another_and_all_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, 'MAX_RUN', 3)
+    monkeypatch.setattr(history, 'MAX_KEPT', 4)
+    remembered = History()
+    assert [begin(remembered).run.number for _ in range(7)] == [1, 1, 1, 2, 2, 2, 3]
+    assert kept_runs(remembered) == [2, 2, 2, 3]
+
+
+def test_only_what_has_changed_since_is_told_of_in_order_of_runs() -> None:
+    remembered = History()
+    one, two, _ = (begin(remembered, agent) for agent in 'abc')
+    before = remembered.change
+    remembered.end(two, 200)
+    remembered.end(one, 404)
+    told = json.loads(remembered.changes(before))['requests']
+    assert [(request['run'], request['status']) for request in told] == [(1, 404), (2, 200)]
+
+
+def test_run_is_that_of_one_client_and_process_as_far_as_these_are_known() -> None:
+    remembered = History()
+    runs = [
+        begin(remembered, agent, address, process).run.number
+        for agent, address, process in [
+            ('a', '::1', 5),
+            ('a', '::1', 6),
+            ('a', '::1', 5),
+            ('a', '::2', 5),
+            ('b', '::1', 5),
+            ('a', '::1', None),
+            ('c', '::1', None),
+            ('c', '::1', 7),
+        ]
+    ]
+    assert runs == [1, 2, 1, 3, 4, 2, 5, 5]
 
 
 def test_a_second_without_a_request_ends_the_run_of_a_client() -> None:

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ from conftest import (
     flag,
     needs_full_disk,
     needs_ipv6,
+    needs_linux,
     needs_localhost,
     needs_posix,
     serving,
@@ -259,6 +261,50 @@ def test_log_tells_all_about_a_request(delayed_server: Server, client: httpx.Cli
     assert before == pytest.approx(time.time(), abs=PATIENCE)
     assert request['delay'] <= answer.elapsed.total_seconds()
     assert isinstance(request['lane'], int)
+
+
+@pytest.mark.parametrize(
+    ('bind', 'address'),
+    [
+        ('127.0.0.1', '127.0.0.1'),
+        pytest.param('::1', '::1', marks=needs_ipv6),
+        pytest.param('::', '127.0.0.1', marks=needs_ipv6),  # where the server sees ::ffff:127.0.0.1
+    ],
+)
+def test_client_is_an_address_and_on_linux_a_process(
+    bind: str, address: str, start_server: StartServer
+) -> None:
+    server = start_server('--bind', bind, '--max-delay', 0)
+    host = f'[{address}]' if ':' in address else address
+    code = f'import httpx; httpx.get("http://{host}:{urlsplit(server.url).port}/flags/br/br.gif")'
+    with started([sys.executable, '-c', code]) as process:
+        (request,) = server.first_requests(1)
+    assert request['client'] == address
+    assert request['process'] == (process.pid if sys.platform == 'linux' else None)
+
+
+@needs_linux
+def test_clients_of_the_same_name_at_other_addresses_are_two_runs(
+    start_server: StartServer,
+) -> None:
+    server = start_server('--bind', '127.0.0.1', '--max-delay', 0)
+    for address in ('127.0.0.1', '127.0.0.2'):
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=address)) as client:
+            client.get(server.url + path('br'))
+    found = [(request['run'], request['client']) for request in server.first_requests(2)]
+    assert found == [(1, '127.0.0.1'), (2, '127.0.0.2')]
+
+
+@needs_linux
+def test_scripts_of_the_same_name_at_once_are_two_runs(
+    delayed_server: Server, start_script: StartScript
+) -> None:
+    scripts = [start_script('flags_threadpool.py', '-s', delayed_server.url) for _ in range(2)]
+    found = Counter(
+        (request['run'], request['process']) for request in delayed_server.first_requests(40)
+    )
+    assert sorted(process for _, process in found) == sorted(script.pid for script in scripts)
+    assert list(found.values()) == [20, 20]
 
 
 def test_pipelined_requests_are_delayed_one_by_one(delayed_server: Server) -> None:
