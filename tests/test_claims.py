@@ -4,7 +4,9 @@ Those on demo_executor_map.py are in test_demo_executor_map.py, and those on fut
 test_flags_threadpool_futures.py.
 """
 
+import ast
 import re
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -15,16 +17,19 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from conftest import (
     PATIENCE,
+    ROOT,
+    RunScript,
     StartScript,
     StartServer,
     altered_copy,
     command,
+    flag_files,
     members,
     needs_posix,
     wait_until,
 )
 from cpu_tools import PROCESSES, answers, cpu_script
-from raw_server import RawServer, misbehaving
+from raw_server import FLAG, RawServer, misbehaving, raw_server, request_path, response
 
 THREADS = min(20, ThreadPoolExecutor()._max_workers)
 
@@ -98,3 +103,38 @@ def test_change_of_the_code_shows_what_a_line_is_for(
     args = command(script, *codes.split(), '-s', server.url, folder=altered_copy(script, old, new))
     run = subprocess.run(args, capture_output=True, encoding='utf-8', timeout=PATIENCE)
     assert re.search(shown, run.stdout + run.stderr)
+
+
+def fail_first(conn: socket.socket) -> None:
+    """Answer the first code with an error before any other is answered."""
+    is_first = '/bd/' in request_path(conn)
+    time.sleep(0.1 if is_first else 0.4)
+    conn.sendall(response('500 Sorry', b'') if is_first else FLAG)
+
+
+@pytest.mark.parametrize(
+    ('script', 'saved'), [('flags.py', 0), ('flags_threadpool.py', 19), ('flags_asyncio.py', 0)]
+)
+def test_others_come_in_spite_of_one_error_with_threads_only(
+    script: str, saved: int, run_script: RunScript
+) -> None:
+    with raw_server(fail_first) as server:
+        run = run_script(script, '-s', server.url)
+    assert run.returncode == 1
+    assert len(flag_files()) == saved
+
+
+def listing(script: str) -> str:
+    """Return download_one and download_many as a script has them, without their docstrings."""
+    source = (ROOT / script).read_text('utf-8')
+    functions = [
+        ast.get_source_segment(source, node)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name in ('download_one', 'download_many')
+    ]
+    return re.sub(r' {4}""".*?"""\n', '', '\n\n\n'.join(filter(None, functions)), flags=re.S)
+
+
+def test_class_is_shown_what_the_scripts_do() -> None:
+    shown = re.findall(r'```py\n(.*?)\n```', (ROOT / 'docs/class.md').read_text('utf-8'), re.S)
+    assert shown == [listing('flags.py'), listing('flags_threadpool.py')]
