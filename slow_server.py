@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -40,7 +40,6 @@ from support.console import reason, tell
 from support.files import raise_file_limit
 from support.history import CLIENT_GONE, Client, Exchange, History
 from support.hosts import is_loopback, localhost, numeric_address, own_names
-from support.processes import Commands
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_PORT = 8001
@@ -63,8 +62,6 @@ class SlowHandler(SimpleHTTPRequestHandler):
 
     exchange: Exchange | None  # None while there is no request for a flag
 
-    commands = Commands()
-
     def __init__(self, *request: Any, args: argparse.Namespace, page: bytes, history: History):
         """Handle all requests of a connection."""
         self.args, self.page, self.history = args, page, history
@@ -77,7 +74,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
         if self.path.endswith('?picture'):  # which the page shows
             return self.send_file()
         delay = random.uniform(self.args.min_delay, self.args.max_delay)
-        client = Client(self.headers.get('User-Agent', ''), *self.other_end)
+        client = Client.of(self.headers.get('User-Agent', ''), self.client_address[0])
         self.exchange = self.history.begin(self.path, self.client_address[1], client, delay)
         if not self.wait(delay):
             self.close_connection = True
@@ -85,12 +82,6 @@ class SlowHandler(SimpleHTTPRequestHandler):
         if random.random() < self.args.error_rate:
             return self.send_error(HTTPStatus.IM_A_TEAPOT)
         return self.send_file()
-
-    @cached_property
-    def other_end(self) -> tuple[str, int | None]:
-        """The client's address, and its process if that is known; once for each connection."""
-        process = self.commands.behind(self.client_address, self.connection.getsockname())
-        return str(numeric_address(self.client_address[0])), process
 
     def wait(self, delay: float) -> bool:
         """Wait for `delay` seconds; return False as soon as the client closes its side."""

@@ -24,15 +24,18 @@ from support.transports import AsyncTransport, Transport
 __all__ = ['AsyncClient', 'get', 'prepare']
 
 
-def command_name() -> str:
-    """Return the command as a server may know it: the script and its options, but not -s."""
+def user_agent() -> str:
+    """Return what a server learns: the script, its options, but not -s, and the main process."""
     words = iter([] if at_prompt() else sys.argv[1:])
     options = [
         word
         for word in words
         if not (word in ('-s', '--server') and next(words, '')) and not word.startswith('--server=')
     ]
-    return ascii(' '.join([script_name(), *options]))[1:-1]
+    module = sys.modules.get('multiprocessing.process')  # which is there in the workers of a pool
+    parent = module.parent_process() if module else None
+    process = parent.pid if parent else os.getpid()
+    return f'{ascii(" ".join([script_name(), *options]))[1:-1]} ({process})'
 
 
 UNPACKED = {'Accept-Encoding': 'identity'}
@@ -47,7 +50,7 @@ def get(url: str, **options: Any) -> httpx.Response:
     """
     interrupts.check()
     client = own_client()
-    client.headers['User-Agent'] = command_name()  # of this run, while a session has many
+    client.headers['User-Agent'] = user_agent()  # of this run, while a session has many
     try:
         with plain_errors(url):
             return checked(url, client.get(url, **options))
@@ -61,7 +64,7 @@ class AsyncClient(httpx.AsyncClient):
     def __init__(self, **options: Any) -> None:
         """Take the same options as httpx's client."""
         super().__init__(transport=AsyncTransport(), **options)
-        self.headers.update(UNPACKED | {'User-Agent': command_name()})
+        self.headers.update(UNPACKED | {'User-Agent': user_agent()})
 
     async def __aenter__(self) -> Self:
         """Have signals cancel tasks: an exception in the event loop would tear that down."""

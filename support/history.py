@@ -1,6 +1,7 @@
 """What slow_server.py remembers of the requests, for its page, for compare.py and for a log."""
 
 import json
+import re
 import threading
 import time
 from collections import deque
@@ -24,12 +25,15 @@ class Client(NamedTuple):
 
     agent: str
     client: str  # its address
-    process: int | None  # on this machine, if it is known
+    process: int | None  # if it tells, as those of this project do
 
-    def is_same(self, other: 'Client') -> bool:
-        """Tell whether all that is known of two clients is the same."""
-        processes = {self.process, other.process}
-        return self[:2] == other[:2] and (len(processes) == 1 or None in processes)
+    @classmethod
+    def of(cls, user_agent: str, address: str) -> 'Client':
+        """Return the client that has sent a User-Agent, such as "flags.py (1234)"."""
+        found = re.search(r' \((\d{1,10})\)$', user_agent)
+        agent = user_agent[: found.start()] if found else user_agent
+        address = address.removeprefix('::ffff:')  # of IPv4, where a socket has both
+        return cls(agent[:MAX_TEXT], address, int(found[1]) if found else None)
 
 
 @dataclass
@@ -86,7 +90,6 @@ class History:
 
     def begin(self, path: str, lane: int, client: Client, delay: float) -> Exchange:
         """Return a new request, in the run of its client that is under way or in a new one."""
-        client = client._replace(agent=client.agent[:MAX_TEXT])
         with self.lock:
             start = self.now()
             run = self.run_of(client, start)
@@ -103,7 +106,7 @@ class History:
     def run_of(self, client: Client, now: float) -> ClientRun:
         """Return the run of a client; begin one after a pause, or if the last one is full."""
         for run in reversed(self.runs):
-            if run.client.is_same(client):
+            if run.client == client:
                 goes_on = run.in_flight or now - run.last_end <= RUN_PAUSE
                 if goes_on and len(run.exchanges) < MAX_RUN:
                     return run

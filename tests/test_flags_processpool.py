@@ -1,7 +1,7 @@
 """The script with a pool of processes, however these are started."""
 
 import pytest
-from conftest import RunScript, StartServer, needs_linux
+from conftest import RunScript, StartServer
 from cpu_tools import METHODS, PROCESSES
 from promises import FlagsPromises, one_line
 
@@ -27,7 +27,6 @@ def test_server_is_known_to_processes_started_in_any_way_and_their_failure_to_th
     assert one_line(SCRIPT, run.stderr)
 
 
-@needs_linux
 @pytest.mark.parametrize('method', METHODS)
 def test_its_processes_are_one_client(
     method: str, run_script: RunScript, start_server: StartServer

@@ -49,7 +49,7 @@ def test_only_what_has_changed_since_is_told_of_in_order_of_runs() -> None:
     assert [(request['run'], request['status']) for request in told] == [(1, 404), (2, 200)]
 
 
-def test_run_is_that_of_one_client_and_process_as_far_as_these_are_known() -> None:
+def test_run_is_that_of_one_client_and_process_if_that_is_told() -> None:
     remembered = History()
     runs = [
         begin(remembered, agent, address, process).run.number
@@ -60,11 +60,28 @@ def test_run_is_that_of_one_client_and_process_as_far_as_these_are_known() -> No
             ('a', '::2', 5),
             ('b', '::1', 5),
             ('a', '::1', None),
-            ('c', '::1', None),
-            ('c', '::1', 7),
+            ('a', '::1', None),
         ]
     ]
-    assert runs == [1, 2, 1, 3, 4, 2, 5, 5]
+    assert runs == [1, 2, 1, 3, 4, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ('user_agent', 'address', 'client'),
+    [
+        ('flags.py -m (5) (1234)', '::ffff:10.0.0.1', ('flags.py -m (5)', '10.0.0.1', 1234)),
+        ('curl/7.88.1', '::1', ('curl/7.88.1', '::1', None)),
+        ('Mozilla/5.0 (X11; Linux)', '::1', ('Mozilla/5.0 (X11; Linux)', '::1', None)),
+        (f'{300 * "a"} (7)', '::1', (200 * 'a', '::1', 7)),
+        (f'a ({99 * "9"})', '::1', (f'a ({99 * "9"})', '::1', None)),
+        ('(1234)', '::1', ('(1234)', '::1', None)),
+        ('', '::1', ('', '::1', None)),
+    ],
+)
+def test_client_is_a_name_an_address_and_maybe_a_process(
+    user_agent: str, address: str, client: tuple[str, str, int | None]
+) -> None:
+    assert Client.of(user_agent, address) == client
 
 
 def test_a_second_without_a_request_ends_the_run_of_a_client() -> None:
