@@ -4,7 +4,7 @@ A run is a dict:
 
 - label: its name;
 - requests: a list, see below;
-- elapsed: the seconds that the script itself has printed (may be missing or None);
+- elapsed: the seconds that the script itself has printed, or the median (may be missing or None);
 - speed_up: a text such as '12.6x' or '' (may be missing, then the page compares the times of the
   requests); if it is there, elapsed is the time that the page shows;
 - lanes: the names of its rows, from top to bottom (may be missing, then each lane gets a row,
@@ -72,7 +72,7 @@ def page_data(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 def run_data(entry: Entry, first: Entry) -> dict[str, Any]:
     """Return an entry's last run, and its speed-up over the first; workers are lanes with names."""
     run = entry.runs[-1]
-    data = {'label': entry.name, 'elapsed': run.elapsed, 'speed_up': entry.speed_up(first)}
+    data = {'label': entry.name, 'elapsed': entry.median, 'speed_up': entry.speed_up(first)}
     if run.work:
         calls = [call_data(call, run.work.lanes) for call in run.work.calls]
         return data | {'work': True, 'lanes': run.work.lanes, 'requests': calls}
