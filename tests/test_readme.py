@@ -128,7 +128,8 @@ def test_interactive_sessions_go_as_shown(page: str, text: str) -> None:
 
 def test_every_file_that_is_mentioned_exists() -> None:
     folders = [ROOT, ROOT / 'docs', ROOT / 'tests']
-    mentioned = set(re.findall(r'(?<![\w./-])\w[\w/-]*\.(?:py|md|png|gif)\b', ALL))
+    mentioned = set(re.findall(r'(?<![\w./-])\w[\w/-]*\.(?:py|md|png)\b', ALL))
+    mentioned |= set(re.findall(r'!\[[^]]*\]\((.*?)\)', ALL))
     missing = {name for name in mentioned if not any((each / name).exists() for each in folders)}
     missing -= {name for name, _ in VARIANTS} | {'flags_trio.py'}  # which readers write
     assert len(mentioned) > 40
