@@ -71,17 +71,16 @@ def command(name: str, text: str) -> Command:
     """
     plain = text.replace('\\', r'\\') if os.name == 'nt' else text  # which separates folders there
     try:
-        program, *others = [text] if script_path(text) else shlex.split(plain)
+        words = [text] if script_path(text) else shlex.split(plain)
     except ValueError as exc:
         raise ValueError(f'{text}: {exc}') from exc
-    arguments = [file_path(word, Path.cwd()) or word for word in others]
+    program, *others = (file_path(word, Path.cwd()) or word for word in words)
     if path := script_path(program):
-        return Command(name, [sys.executable, path, *arguments])
+        return Command(name, [sys.executable, path, *others])
     found = None if program.endswith('.py') else shutil.which(program)
     if not found:
-        missing = text if text.endswith('.py') else program
-        raise ValueError(f'no such {"script" if missing.endswith(".py") else "program"}: {missing}')
-    return Command(name, [str(Path(found).absolute()), *arguments], is_script=False)
+        raise ValueError(f'no such script or program: {text}')
+    return Command(name, [str(Path(found).absolute()), *others], is_script=False)
 
 
 def script_path(text: str) -> str:

@@ -176,10 +176,10 @@ def test_script_that_checks_numbers_is_recorded(run_script: RunScript) -> None:
 @pytest.mark.parametrize(
     ('words', 'told'),
     [
-        (['no such.py'], 'no such script: no such.py'),
-        (['nothing.py'], 'no such script: nothing.py'),
-        (['folder.py'], 'no such script: folder.py'),
-        (['no-such-program {url}'], 'no such program: no-such-program'),
+        (['no such.py'], 'no such script or program: no such.py'),
+        (['nothing.py'], 'no such script or program: nothing.py'),
+        (['folder.py'], 'no such script or program: folder.py'),
+        (['no-such-program {url}'], 'no such script or program: no-such-program {url}'),
         (['"{url}'], '"{url}: No closing quotation'),
         (['flags.py', '--name', 'a', '--name', 'b'], '--name: 2 names for 1 scripts or commands'),
         (['flags.py', 'curl'], 'unrecognized arguments: curl'),
