@@ -155,24 +155,34 @@ def watch(process: subprocess.Popen[bytes]) -> int | None:
         peak = max(peak, memory(process.pid))
         time.sleep(PERIOD)
         if interrupts.stop_signal:
+            started = family(process.pid)  # maybe by a shell that would leave them behind
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)
             process.kill()
             process.wait()
+            for each in started:
+                with suppress(psutil.Error):
+                    each.kill()
     return peak or None
 
 
 def memory(pid: int) -> int:
     """Return the sum over a process and its descendants, in bytes; 0 if it is not known."""
-    if not psutil:
-        return 0
     total = 0
-    with suppress(psutil.Error, OSError):  # any of them may just have ended
-        process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
+    for each in family(pid):
+        with suppress(psutil.Error, OSError):  # it may just have ended
             total += each.memory_info().rss
     return total
+
+
+def family(pid: int) -> list[Any]:
+    """Return a process and its descendants, as far as psutil is there and they are."""
+    if psutil:
+        with suppress(psutil.Error, OSError):
+            process = psutil.Process(pid)
+            return [process, *process.children(recursive=True)]
+    return []
 
 
 def content(file: IO[bytes]) -> str:

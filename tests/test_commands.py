@@ -4,12 +4,13 @@ import csv
 import json
 import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 from comparisons import page_runs, rows
-from conftest import RunScript, Server
+from conftest import PATIENCE, RunScript, Server, StartScript, members, needs_posix, wait_until
 
 from comparing.commands import named, unique
 from flags import POP20_CC
@@ -217,3 +218,12 @@ def test_words_that_name_files_here_are_found_from_the_folder_of_a_run(
     )
     assert run.returncode == 0
     assert len(fast_server.first_requests(1)) == 1
+
+
+@needs_posix
+def test_signal_ends_what_a_command_has_started(start_script: StartScript) -> None:
+    process = start_script('compare.py', 'sh -c "sleep 86399; true" {url}', *ONCE)
+    wait_until(lambda: 'sleep 86399' in members(process.pid).values())
+    process.terminate()
+    assert process.wait(PATIENCE) == -signal.SIGTERM
+    wait_until(lambda: not members(process.pid))
