@@ -231,18 +231,22 @@ def listen(host: str, port: int) -> list[socket.socket]:
     listeners: list[socket.socket] = []
     problem: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
-        port = listeners[0].getsockname()[1] if listeners else port
+        same_port = listeners[0].getsockname()[1] if listeners else port
         is_dual = address[0] == '::' and socket.has_dualstack_ipv6()
         try:
             listener = socket.create_server(
-                (str(address[0]), port), family=family, backlog=BACKLOG, dualstack_ipv6=is_dual
+                (str(address[0]), same_port), family=family, backlog=BACKLOG, dualstack_ipv6=is_dual
             )
             listeners.append(listener)
         except OSError as exc:
-            if exc.errno == errno.EADDRINUSE:
-                raise
             problem = exc  # such as that this machine does not have the address
-    if problem and not listeners:
+            if exc.errno == errno.EADDRINUSE:
+                break
+    if problem and (not listeners or problem.errno == errno.EADDRINUSE):
+        for listener in listeners:
+            listener.close()
+        if listeners and port == 0:  # what is free at one address was taken at another
+            return listen(host, port)
         raise problem
     return listeners
 

@@ -769,3 +769,30 @@ def test_less_is_tried_if_the_upper_limit_of_open_files_is_refused(
     monkeypatch.setattr(resource, 'setrlimit', set_limit)
     raise_file_limit()
     assert accepted == expected
+
+
+@needs_linux
+def test_free_port_that_is_taken_at_another_address_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody takes the port at 127.0.0.2 as soon as it was chosen at 127.0.0.1."""
+    names = [(socket.AF_INET, 1, 6, '', (f'127.0.0.{number}', 0)) for number in (1, 2)]
+    monkeypatch.setattr('socket.getaddrinfo', lambda *_args, **_options: names)
+    create_server = socket.create_server
+    taken: list[socket.socket] = []
+
+    def and_take_the_same_port(address: tuple[str, int], **options: Any) -> socket.socket:
+        listener = create_server(address, **options)
+        if not taken:
+            taken.append(create_server(('127.0.0.2', listener.getsockname()[1])))
+        return listener
+
+    monkeypatch.setattr('socket.create_server', and_take_the_same_port)
+    listeners = slow_server.listen('localhost', 0)
+    ports = {listener.getsockname()[1] for listener in listeners}
+    assert (len(listeners), len(ports)) == (2, 1)
+    assert ports != {taken[0].getsockname()[1]}
+    with pytest.raises(OSError, match='in use'):
+        slow_server.listen('localhost', taken[0].getsockname()[1])
+    for each in [*listeners, *taken]:
+        each.close()
