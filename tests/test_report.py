@@ -311,6 +311,13 @@ def test_page_has_the_flags_of_a_run_with_room_for_them(count: int, pictured: in
     assert [request.get('picture') for request in data['requests']] == pictures
 
 
+def test_page_has_the_times_and_speed_ups_of_the_table() -> None:
+    entries = [entry('a.py', (4.0, 6.0, 9.0)), entry('b.py', (1.0, 2.0, 3.0))]
+    told = [(f'{each["elapsed"]:.2f}', each['speed_up']) for each in page_data(entries)]
+    head, *cells = rows(entries)
+    assert told == [(row[head.index('median')], row[head.index('speed-up')]) for row in cells]
+
+
 @pytest.mark.parametrize('columns', [1, 2, 3, 20])
 def test_very_narrow_terminal_gets_figures_and_timelines(
     columns: int, monkeypatch: pytest.MonkeyPatch
