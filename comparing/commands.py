@@ -138,7 +138,8 @@ def checks(own: Sequence[Command], workers: Sequence[str], with_dask: bool) -> l
     }
     entries = []
     for name, (script, *others) in scripts.items():
-        recorder = [] if name == 'interpreter' else [RECORDER, 'primes.is_prime']
+        is_hidden = name == 'interpreter' and not own  # these import what they need by themselves
+        recorder = [] if is_hidden else [RECORDER, 'primes.is_prime']
         entries.append(Entry(name, [sys.executable, *recorder, str(ROOT / script), *others]))
     return entries
 
