@@ -200,14 +200,7 @@ def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
     """Add the options for the number of runs and for the ways to show them."""
     add = parser.add_argument
     add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
-    add(
-        '-w',
-        '--warmup',
-        metavar='N',
-        type=natural,
-        default=0,
-        help='uncounted ones before',
-    )
+    add('-w', '--warmup', metavar='N', type=natural, default=0, help='uncounted ones before')
     add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
     add('--name', action='append', default=[], help='for the next SCRIPT or COMMAND')
     add('--timeline', action='store_true', help='show each request or call of the last runs')

@@ -91,7 +91,7 @@ def conclusion(entries: Sequence[Entry]) -> str:
         return ''
     best = ranked[0]
     other = ranked[1] if best is first or first not in ranked else first
-    if other.median / best.median - best.speed_up_error(other) <= 1:
+    if best.ratio(other) - best.speed_up_error(other) <= 1:
         return f'These runs do not tell whether {best.name} or {other.name} is faster.'
     times = best.speed_up(other).removesuffix('x').replace('±', ' ± ')
     return f'{best.name} is {times} times as fast as {other.name}.'

@@ -42,21 +42,25 @@ class Entry:
         """What marks the time of a script that has not printed it."""
         return '' if all(run.is_printed for run in self.runs) else '*'
 
+    def ratio(self, first: 'Entry') -> float:
+        """Return how many times as fast as another entry this is; both are complete."""
+        return first.median / self.median
+
     def speed_up(self, first: 'Entry') -> str:
-        """Return how many times as fast as another entry this is; a dash if nobody knows."""
+        """Return the ratio as text, with its error if that is known; a dash if nobody knows."""
         if not (self.is_complete and first.is_complete and self.median):
             return '-'
         error = self.speed_up_error(first)
         digits = 2 if 0 < error < 0.05 else 1
         spread = f'±{error:.{digits}f}'.replace('±0', '±') if error else ''
-        return f'{first.median / self.median:.{digits}f}{spread}x'
+        return f'{self.ratio(first):.{digits}f}{spread}x'
 
     def speed_up_error(self, first: 'Entry') -> float:
-        """Return the standard deviation of a speed-up, by propagation of errors; 0 if unknown."""
+        """Return the standard deviation of a ratio, by propagation of errors; 0 if unknown."""
         if self is first or min(len(self.runs), len(first.runs)) < LEAST_RUNS or not first.median:
             return 0
         spreads = [statistics.stdev(each.elapsed) / each.median for each in (self, first)]
-        return first.median / self.median * math.hypot(*spreads)
+        return self.ratio(first) * math.hypot(*spreads)
 
     @property
     def outliers(self) -> list[float]:

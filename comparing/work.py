@@ -76,8 +76,9 @@ def record_results(file: Path) -> None:
 
     def print_and_record(*args: Any, **options: Any) -> None:
         plain_print(*args, **options)
+        text = ' '.join(map(str, args))
         for pattern, factor in RESULTS.items():
-            if found := re.match(pattern, ' '.join(map(str, args))):
+            if found := re.match(pattern, text):
                 result = json.loads(found[1])
                 n = result // factor if isinstance(result, int) else result / factor
                 add_line(file, n=n, shown=perf_counter(), pid=os.getpid())
