@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Interrupt all scripts at random moments; tell whether they end in time and in good order.
 
-    $ python3 benchmarks/interrupts.py --runs 200
+    $ python3 tests/soak.py --runs 200
     script                  server    runs  interrupted  slowest  status  stderr   tally
     flags.py                fast        10            3    0.02s       0       0       0
     ...
@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import cycle, islice, product
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +41,7 @@ SERVERS = {
     'failing': ['--max-delay=2', '--error-rate=.2'],
 }
 LATEST = {'fast': 0.3, 'slow': 1.2, 'failing': 1.2, 'none': 1.2}  # moment, in seconds
+METHODS = ['fork', 'spawn', 'forkserver']
 SIGNALS = [signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 CODES = 676
 PATIENCE = 60.0  # seconds until a run is given up
@@ -63,14 +64,16 @@ def takes_signals(pid: int) -> bool:
     return bool(int(mask, 16) & 1 << signal.SIGTERM - 1)
 
 
-def interrupted_run(script: str, url: str, latest: float, folder: Path, rng: random.Random) -> Run:
-    """Run a script in a folder, and interrupt it with its children, as a terminal does."""
+def interrupted_run(
+    script: str, url: str, latest: float, folder: Path, rng: random.Random, method: str
+) -> Run:
+    """Run a script in a folder; interrupt it with its children, as a terminal does, maybe twice."""
     verbose = rng.choice([['-v'], []])
     options = ['-e', '-m', str(rng.choice([30, 676])), *verbose] if script in FLAGS2 else []
     server = ['-s', url] if script not in ALONE else []
     signum = rng.choice(SIGNALS)
     with subprocess.Popen(
-        [sys.executable, ROOT / script, *options, *server],
+        [sys.executable, ROOT / 'tests/start_method.py', method, ROOT / script, *options, *server],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -85,6 +88,10 @@ def interrupted_run(script: str, url: str, latest: float, folder: Path, rng: ran
             start = time.monotonic()
             if running:
                 os.killpg(process.pid, signum)
+            if running and rng.choice([True, False]):
+                time.sleep(rng.uniform(0, 0.1))
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, rng.choice(SIGNALS))
             stdout, stderr = process.communicate(timeout=PATIENCE)
             seconds = time.monotonic() - start
         finally:
@@ -129,6 +136,7 @@ def main() -> None:
     """Print a row for each script and server."""
     parser = argparse.ArgumentParser(description='Interrupt all scripts at random moments.')
     parser.add_argument('--runs', type=int, default=200)
+    parser.add_argument('--method', choices=METHODS, default=METHODS[0], help='of processes')
     parser.add_argument('--seed', type=int, default=time.time_ns() % 100_000)
     args = parser.parse_args()
     rng = random.Random(args.seed)
@@ -145,10 +153,10 @@ def main() -> None:
         for script, server in islice(cycle(pairs), args.runs):
             with tempfile.TemporaryDirectory() as folder:
                 run = interrupted_run(
-                    script, urls.get(server, ''), LATEST[server], Path(folder), rng
+                    script, urls.get(server, ''), LATEST[server], Path(folder), rng, args.method
                 )
             runs[script, server].append(run)
-    print(f'Python {sys.version.split()[0]}, seed {args.seed}')
+    print(f'Python {sys.version.split()[0]}, {args.method}, seed {args.seed}')
     print(f'{"script":24}{"server":8}{"runs":>6}{"interrupted":>13}{"slowest":>9}', end='')
     print(f'{"status":>8}{"stderr":>8}{"tally":>8}')
     wrong = 0
