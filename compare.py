@@ -38,7 +38,6 @@ from comparing.report import markdown, report, rows
 from comparing.runs import RunError, run_command
 from comparing.server import Server, chosen_server
 from comparing.timelines import timelines
-from support import interrupts
 from support.arguments import add_workers_argument, natural, positive, seconds
 from support.console import complain, discard_unwritable_output, fail, plural
 from support.exits import orderly_exit
@@ -58,7 +57,6 @@ def main() -> None:
     finally:
         discard_unwritable_output()  # if nobody reads the help
     with orderly_exit(grace=GRACE):
-        interrupts.hold(measure)
         if args.plot:
             plots()
         try:

@@ -13,21 +13,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 from tqdm import tqdm
 
 import flags
-from flags import DEST_DIR, POP20_CC
-from support import clients, interrupts, servers
+from flags import DEST_DIR, POP20_CC, save_flag
+from support import clients, files, interrupts, servers
 from support.answers import not_found
 from support.arguments import parse, positive
 from support.console import complain, fail, plural, reason, tell
 from support.exits import is_out_of_resources, orderly_exit
-from support.files import raise_file_limit
 from support.servers import SERVERS
 from support.sessions import changed
 
@@ -60,9 +59,7 @@ class DownloadStatus(Enum):
 
 Downloader = Callable[[list[str], str, bool, int], Counter[DownloadStatus]]
 
-# What a run has come to so far, in case that a signal ends it before download_many returns
-_saved: list[str] = []
-_errors: list[str] = []
+_errors: list[str] = []  # of this run, in case that a signal ends it before download_many returns
 
 
 def main(download_many: Downloader, default_concur_req: int, max_concur_req: int) -> None:
@@ -72,11 +69,11 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     """
     args, cc_list = process_args(default_concur_req)
     actual_req = min(args.max_req, max_concur_req, len(cc_list))
-    for earlier in (_saved, _errors, not_found):
+    for earlier in (files.saved, _errors, not_found):
         earlier.clear()  # of an earlier run in a session
     t0 = time.perf_counter()
     with (
-        orderly_exit(lambda: report_in_time(cc_list, t0)),
+        orderly_exit(lambda stdout: report_in_time(cc_list, t0, stdout)),
         servers.running(args.server) as base_url,
         changed(tqdm, monitor_interval=0),  # the bar needs no thread
         changed(tqdm, _lock=threading.RLock()),  # the default one serves processes too
@@ -85,38 +82,35 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         clients.prepare(base_url)
         actual_req = limit_requests(actual_req, base_url)
         t0 = time.perf_counter()
-        counter: Counter[DownloadStatus] = Counter()
-        with suppress(KeyboardInterrupt):  # which may come before the first download, too
-            initial_report(cc_list, actual_req, args.server, base_url)
-            counter = counts_of(download_many, cc_list, base_url, args.verbose, actual_req)
-        if interrupts.stop_signal:
-            counter = counts_so_far(counter)
-        if _errors and not args.verbose:
-            complain(_errors[0])
-        final_report(cc_list, counter, t0)
-        if not interrupts.stop_signal:
+        initial_report(cc_list, actual_req, args.server, base_url)
+        counter = counts_of(download_many, cc_list, base_url, args.verbose, actual_req)
+        with interrupts.run.reporting():
+            if counter.total() < len(cc_list):
+                counter = counts_so_far(counter)
+            if _errors and not args.verbose:
+                complain(_errors[0])
+            final_report(cc_list, counter, t0)
+        if not interrupts.run.stop_signal:
             exit_unless_complete(cc_list, counter, base_url)
 
 
 def counts_of(
     download_many: Downloader, cc_list: list[str], base_url: str, verbose: bool, actual_req: int
 ) -> Counter[DownloadStatus]:
-    """Return what download_many counts, or what is known if it gets no more threads or files."""
+    """Return what download_many counts, or nothing if it gets no more threads or files."""
     try:
         return download_many(cc_list, base_url, verbose, actual_req)
-    except BaseException as exc:
-        if interrupts.stop_signal:
-            return Counter()
-        if not is_out_of_resources(exc):
+    except Exception as exc:
+        if interrupts.run.stop_signal or not is_out_of_resources(exc):
             raise
         _errors.insert(0, reason(exc))
-        return Counter({DownloadStatus.OK: len(_saved)})
+        return Counter()
 
 
 def counts_so_far(counted: Counter[DownloadStatus]) -> Counter[DownloadStatus]:
-    """Return what is known of downloads that a signal has ended, some before they were counted."""
+    """Return what is known of downloads that have ended, some before they were counted."""
     known = {DownloadStatus.NOT_FOUND: len(not_found), DownloadStatus.ERROR: len(_errors)}
-    return counted | Counter(known) | Counter({DownloadStatus.OK: len(_saved)})
+    return counted | Counter(known) | Counter({DownloadStatus.OK: len(files.saved)})
 
 
 def exit_unless_complete(
@@ -130,11 +124,11 @@ def exit_unless_complete(
         fail(f'no flags at {base_url}: {servers.NO_FLAGS}')
 
 
-def report_in_time(cc_list: list[str], start_time: float) -> None:
-    """Print the report of a download_many that cannot be broken off."""
+def report_in_time(cc_list: list[str], start_time: float, stdout: TextIO) -> None:
+    """Print the report of a download_many that was interrupted, or that does not end in time."""
     if list(getattr(tqdm, '_instances', [])):
         tell('')  # below a bar that is half-drawn
-    final_report(cc_list, counts_so_far(Counter()), start_time)
+    final_report(cc_list, counts_so_far(Counter()), start_time, stdout)
 
 
 def make_dest_dir() -> None:
@@ -146,21 +140,16 @@ def make_dest_dir() -> None:
 
 def limit_requests(actual_req: int, base_url: str) -> int:
     """Return how many requests may run at once; say so if these are fewer than asked for."""
-    most, why = (raise_file_limit() - OTHER_FILES) // 2, 'more files cannot be open'  # two each
+    most, why = (
+        (files.raise_file_limit() - OTHER_FILES) // 2,
+        'more files cannot be open',
+    )  # two each
     if most > MAX_REMOTE_REQ and servers.is_site_of_the_book(base_url):
         most, why = MAX_REMOTE_REQ, 'that site is public'
     most = max(1, most)
     if actual_req > most:
         complain(f'no more than {plural(most, "request")} at a time, as {why}')
     return min(actual_req, most)
-
-
-def save_flag(img: bytes, filename: str) -> None:
-    """Do what the function in flags.py does, and remember it in case a count is lost."""
-    if threading.current_thread() is not threading.main_thread():
-        interrupts.check()  # a flag saved after the last report would make it wrong
-    flags.save_flag(img, filename)
-    _saved.append(filename)
 
 
 def keep_error(cc: str, error_msg: str) -> None:
@@ -273,15 +262,19 @@ def initial_report(cc_list: list[str], actual_req: int, server: str, base_url: s
     print(f'{plural(actual_req, "concurrent connection")} will be used.', flush=True)
 
 
-def final_report(cc_list: list[str], counter: Counter[DownloadStatus], start_time: float) -> None:
+def final_report(
+    cc_list: list[str],
+    counter: Counter[DownloadStatus],
+    start_time: float,
+    stdout: TextIO | None = None,
+) -> None:
     """Print what came of it; start_time is as of time.perf_counter(), in seconds."""
     elapsed = time.perf_counter() - start_time
-    print('-' * 20)
-    print(f'{plural(counter[DownloadStatus.OK], "flag")} downloaded.')
+    lines = ['-' * 20, f'{plural(counter[DownloadStatus.OK], "flag")} downloaded.']
     if missing := counter[DownloadStatus.NOT_FOUND]:
-        print(f'{missing} not found.')
+        lines.append(f'{missing} not found.')
     if errors := counter[DownloadStatus.ERROR]:
-        print(f'{plural(errors, "error")}.')
+        lines.append(f'{plural(errors, "error")}.')
     if cancelled := len(cc_list) - counter.total():
-        print(f'{cancelled} cancelled.')
-    print(f'Elapsed time: {elapsed:.2f}s', flush=True)
+        lines.append(f'{cancelled} cancelled.')
+    print(*lines, f'Elapsed time: {elapsed:.2f}s', sep='\n', file=stdout, flush=True)

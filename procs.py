@@ -23,10 +23,10 @@ from time import perf_counter
 
 from primes import NUMBERS
 from proc_pool import PrimeResult, check
-from support.arguments import add_workers_argument, parse
+from support.arguments import add_workers_argument, cpu_count, parse
 from support.console import plural
 from support.exits import orderly_exit
-from support.workers import Process, cpu_count, quiet_processes
+from support.workers import Process, quiet_processes
 
 PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from comparing.entries import LEAST_RUNS, Entry
 from comparing.runs import MEASURES_MEMORY
 from comparing.work import Call, Work
+from support.arguments import cpu_count
 from support.console import plural
-from support.workers import cpu_count
 
 LEAST_SHARE = 0.7  # of the time that CPUs could have given to workers
 

@@ -154,7 +154,7 @@ def watch(process: subprocess.Popen[bytes]) -> int | None:
     while process.poll() is None:
         peak = max(peak, memory(process.pid))
         time.sleep(PERIOD)
-        if interrupts.stop_signal:
+        if interrupts.run.stop_signal:
             started = family(process.pid)  # maybe by a shell that would leave them behind
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

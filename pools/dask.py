@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from distributed import Client, Future, KilledWorker, LocalCluster, rpc
+from distributed import Client, KilledWorker, LocalCluster, rpc
 from distributed.client import FutureCancelledError
 
-from support import interrupts
+from support import signals
+from support.arguments import cpu_count
 from support.console import fail
-from support.workers import cpu_count
+from support.workers import start_tracker
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
@@ -30,14 +31,15 @@ class DaskExecutor(Executor):
         if scheduler:
             asyncio.run(make_contact(scheduler))
         else:
-            self.cluster = LocalCluster(
-                n_workers=workers or cpu_count(),
-                threads_per_worker=1,
-                dashboard_address='127.0.0.1:0',  # only this machine can reach it
-                silence_logs=logging.CRITICAL,
-            )
+            start_tracker()
+            with signals.blocked():  # workers would print tracebacks on Ctrl-C
+                self.cluster = LocalCluster(
+                    n_workers=workers or cpu_count(),
+                    threads_per_worker=1,
+                    dashboard_address='127.0.0.1:0',  # only this machine can reach it
+                    silence_logs=logging.CRITICAL,
+                )
         self.client = Client(scheduler or self.cluster, timeout=TIMEOUT)
-        interrupts.on_stop(self.client, cancel_all)
         try:
             self.client.wait_for_workers(1, timeout=TIMEOUT)
         except TimeoutError:
@@ -74,10 +76,3 @@ async def make_contact(scheduler: str) -> None:
             await remote.identity()
     except Exception:  # there is no telling what a wrong address leads to
         fail(f'no dask scheduler answers at {scheduler!r}')
-
-
-def cancel_all(client: Client) -> None:
-    """Make whoever waits for a result get an exception; do not replace workers that end."""
-    for nanny in client.cluster.workers.values() if client.cluster else ():
-        nanny.close_gracefully()
-    client.cancel([Future(key, client) for key in list(client.futures)])

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +39,12 @@ natural = in_range(0, math.inf, int)
 positive = in_range(1, math.inf, int)
 seconds = in_range(0, 3600, float)
 worker_count = in_range(1, MAX_WORKERS, int)
+
+
+def cpu_count() -> int:
+    """Return how many CPUs there are for this process: the default of a pool of processes."""
+    count = getattr(os, 'process_cpu_count', os.cpu_count)  # Python 3.13 has the former
+    return count() or 1
 
 
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:

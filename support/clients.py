@@ -9,8 +9,8 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Self
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import httpx
 
@@ -51,11 +51,8 @@ def get(url: str, **options: Any) -> httpx.Response:
     interrupts.check()
     client = own_client()
     client.headers['User-Agent'] = user_agent()  # of this run, while a session has many
-    try:
-        with plain_errors(url):
-            return checked(url, client.get(url, **options))
-    finally:
-        interrupts.check()  # the request may have been broken off
+    with plain_errors(url):
+        return checked(url, client.get(url, **options))
 
 
 class AsyncClient(httpx.AsyncClient):
@@ -66,33 +63,17 @@ class AsyncClient(httpx.AsyncClient):
         super().__init__(transport=AsyncTransport(), **options)
         self.headers.update(UNPACKED | {'User-Agent': user_agent()})
 
-    async def __aenter__(self) -> Self:
-        """Have signals cancel tasks: an exception in the event loop would tear that down."""
-        interrupts.hold(self)
-        return await super().__aenter__()
-
     async def get(self, url: httpx.URL | str, **options: Any) -> httpx.Response:
-        """Do what httpx's client does, but raise asyncio.CancelledError after a signal."""
-        import asyncio  # scripts without coroutines do not need it
-
-        task = asyncio.current_task()
-        interrupts.on_stop(task, cancel)
-        try:
-            with plain_errors(url):
-                return checked(url, await super().get(url, **options))
-        finally:
-            interrupts.done(task)
-            if interrupts.stop_signal:
-                raise asyncio.CancelledError
+        """Do what httpx's client does, but believe fewer responses."""
+        with plain_errors(url):
+            return checked(url, await super().get(url, **options))
 
     async def __aexit__(self, exc_type: Any = None, exc: Any = None, traceback: Any = None) -> None:
         """Close the client; once its block has failed, what other tasks raise is no news."""
-        import asyncio
-
-        if exc or interrupts.stop_signal:
-            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        if exc and (asyncio := sys.modules.get('asyncio')):
+            with suppress(RuntimeError):  # another library's loop
+                asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         await super().__aexit__(exc_type, exc, traceback)
-        interrupts.done(self)
 
 
 def own_client() -> httpx.Client:
@@ -103,11 +84,6 @@ def own_client() -> httpx.Client:
         weakref.finalize(threading.current_thread(), _worker.client.close)
     client: httpx.Client = _worker.client
     return client
-
-
-def cancel(task: Any) -> None:
-    """Cancel a task of asyncio from another thread."""
-    task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 @contextmanager

@@ -4,12 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 import httpx
 
-from support import clients, servers
+from support import clients, interrupts, servers
 from support.arguments import parse
 from support.console import fail, reason
 from support.exits import orderly_exit, say_interrupted
@@ -37,16 +37,18 @@ def command_line(script: dict[str, Any]) -> Iterator[None]:
         try:
             yield
         except BaseException as exc:
-            print(flush=True)  # after the codes
+            if not interrupts.run.stop_signal:
+                print(flush=True)  # after the codes
             error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
             if not isinstance(error, httpx.HTTPError) or 'dev' in sys._xoptions:
                 raise
             fail(describe(error, url))
 
 
-def say_interrupted_below_codes() -> None:
+def say_interrupted_below_codes(stdout: TextIO) -> None:
     """Say that downloads were interrupted, on a line of its own."""
-    print(flush=True)
+    with suppress(OSError):  # nobody may read it
+        print(file=stdout, flush=True)
     say_interrupted()
 
 

@@ -1,84 +1,54 @@
 """How scripts end: with a status that says why, and one line instead of a traceback."""
 
-import atexit
 import io
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TextIO
 
 from support import interrupts
 from support.console import complain, discard_unwritable_output, fail, reason
 from support.sessions import at_prompt, in_session
-from support.signals import SIGPIPE, end_by
+from support.signals import SIGPIPE, reader_has_left
 
 
-def say_interrupted() -> None:
+def say_interrupted(_stdout: TextIO | None = None) -> None:
     """Say on stderr that the script was interrupted."""
     complain('interrupted')
 
 
 @contextmanager
 def orderly_exit(
-    last_words: Callable[[], object] = say_interrupted, grace: float = interrupts.GRACE
+    last_words: interrupts.LastWords = say_interrupted, grace: float = interrupts.GRACE
 ) -> Iterator[None]:
-    """Context manager: tell errors that a user can cause in one line, and exit with status 1.
+    """Context manager: report errors that a user can cause on one line, and exit with status 1.
 
-    After a signal, end by that signal; so too, silently, once stdout has no reader. What has not
-    ended within grace seconds says its last words, and is ended without a traceback. At the
-    prompt of a session an error is just told, and a signal becomes KeyboardInterrupt.
+    After a signal, the process dies of it, at the latest grace seconds later; also of SIGPIPE, once
+    standard output has no reader. At a prompt, Ctrl-C raises KeyboardInterrupt.
     """
     sys.stderr = sys.stderr or io.StringIO()  # it may have been closed from the start
     try:
-        with interrupts.handling_signals(last_words, grace):
-            with one_line_for_errors():
-                try:
-                    yield
-                    print(end='', flush=True)
-                finally:
-                    interrupts.hold(orderly_exit)  # whatever is told now is told to its end
-            if number := interrupts.stop_signal:
-                leave_by(number)
+        with interrupts.handling_signals(last_words, grace) as run:
+            try:
+                yield
+                print(end='', flush=True)
+            except BaseException as exc:
+                discard_unwritable_output()
+                with run.reporting() as is_first:
+                    if not run.stop_signal:
+                        explain(exc)
+                        raise
+                    if is_first:
+                        last_words(sys.stdout)
+                run.left = exc  # nothing that is half-done is deleted before the process ends
+            if run.stop_signal:
+                raise KeyboardInterrupt if at_prompt() else SystemExit(128 + run.stop_signal)
     except SystemExit:
         if not (at_prompt() or sys.flags.inspect):  # which would end, or show a traceback
             raise
-
-
-@contextmanager
-def one_line_for_errors() -> Iterator[None]:
-    """Context manager: say in one line what ends the block, or nothing if nobody reads it."""
-    try:
-        yield
-    except BaseException as exc:
-        discard_unwritable_output()
-        if not interrupts.stop_signal:
-            explain(exc)
-            raise
-        if interrupts.stop_signal != SIGPIPE:
-            say_interrupted()
-
-
-def leave_by(number: int) -> NoReturn:
-    """Leave the script after a signal; the process ends by it unless it is a session."""
-    if at_prompt():
-        raise KeyboardInterrupt
-    if not in_session():
-        atexit.register(end_process, number)
-    sys.exit(128 + number)
-
-
-def end_process(number: int) -> None:
-    """Do what is registered for the exit, then end before Python freezes all other threads.
-
-    A pool of processes takes a lock when it is deleted, which a frozen thread may hold.
-    """
-    atexit.unregister(end_process)
-    atexit._run_exitfuncs()
-    discard_unwritable_output()
-    end_by(number)
 
 
 def explain(exc: BaseException) -> None:
@@ -90,11 +60,13 @@ def explain(exc: BaseException) -> None:
             traceback.clear_frames(exc.__traceback__)
         fail('an event loop runs here: import the script, and await its supervisor(...) in a cell')
     if isinstance(exc, BrokenExecutor):
+        if reader_has_left():
+            interrupts.end(SIGPIPE)
         fail('a worker died before its work was done')
     if isinstance(exc, RuntimeError) and exc.__context__:
         exc = exc.__context__  # a pool without threads cannot be shut down either
     if isinstance(exc, BrokenPipeError):
-        sys.exit(128 + SIGPIPE)
+        sys.exit(128 + SIGPIPE) if in_session() else interrupts.end(SIGPIPE)
     if is_out_of_resources(exc):
         fail(reason(exc))
 

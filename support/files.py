@@ -8,10 +8,12 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from support import signals
+from support import interrupts, signals
 
 OFTEN_ALLOWED = (10240, 4096, 1024)  # open files, where "unlimited" is refused, as on macOS
 LONGEST_WRITE = 60.0  # seconds
+
+saved: list[Path] = []  # by this run, for the report of one that is interrupted
 
 
 def save(path: Path, content: bytes) -> None:
@@ -21,17 +23,21 @@ def save(path: Path, content: bytes) -> None:
     """
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
     with signals.blocked():
+        signals.unfinished.add(partial)
         try:
             path.parent.mkdir(exist_ok=True)
             remove_left_parts(path.parent)
             partial.write_bytes(content)
-            partial.replace(path)
+            with interrupts.whole():
+                partial.replace(path)
+                saved.append(path)
         except OSError as exc:
             exc.filename = str(path)  # not the name of the partial file
             raise
         finally:
             with suppress(OSError):  # it may never have existed
                 partial.unlink()
+            signals.unfinished.discard(partial)
 
 
 @cache

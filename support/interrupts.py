@@ -1,12 +1,13 @@
-"""The one owner of signals: break off what workers wait for, and end the process in time.
+"""What signals do: KeyboardInterrupt in the main thread, and one thread that keeps time.
 
-Python runs signal handlers in the main thread, but it is the workers that wait. So whatever
-they wait for is broken off, as told by `on_stop`, and from then on `check` raises
-KeyboardInterrupt in the worker, whose future carries it to whoever asks for its result.
+As in any Python program, Ctrl-C raises KeyboardInterrupt or cancels the tasks of an event loop; so
+do SIGTERM and SIGHUP. Other threads finish the call that they are in, and begin no other. What has
+not ended in time is not waited for: a thread says the last words, and the process dies.
 """
 
 import _thread
-import multiprocessing
+import atexit
+import io
 import os
 import signal
 import sys
@@ -14,157 +15,156 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
-from weakref import WeakKeyDictionary
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TextIO
 
-from support import windows
-from support.sessions import changed, in_session
-from support.signals import SIGNALS, SIGPIPE, blocked, end_by, reader_has_left, ticking
+from support import signals
+from support.console import discard_unwritable_output
+from support.sessions import in_session
+from support.signals import SIGPIPE
 
 GRACE = 0.8  # seconds from a signal to the last words
-PERIOD = 0.05  # seconds from one attempt to break things off to the next
+PATIENCE = 1.0  # seconds for last words that nobody reads
 
-stop_signal = 0  # the number of the signal that has come
-_waiting: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
+LastWords = Callable[[TextIO], object]  # gets what was standard output
+
+_lock = threading.RLock()  # held while files and counts differ, and for a report
+_worker = threading.local()  # the run in which a thread began
+_is_over = False  # whatever signal comes next ends the process
+
+
+def running_loop() -> Any:
+    """Return the event loop that runs in this thread, or None."""
+    with suppress(KeyError, RuntimeError):
+        return sys.modules['asyncio'].get_running_loop()
+    return None
+
+
+class Run:
+    """A run of a script, which a signal stops."""
+
+    def __init__(self, last_words: LastWords, grace: float) -> None:
+        """Begin in a process that may be a session, with processes and a loop of its own."""
+        self.last_words, self.grace = last_words, grace
+        self.stop_signal = 0  # the number of the signal that has come
+        self.has_reported = False
+        self.left: BaseException | None = None  # what the script has been left by
+        self.process, self.others = os.getpid(), signals.children()
+        self.outer_loop = running_loop()
+
+    def handle(self, number: int, _frame: object) -> None:
+        """Handle a signal: the first one stops the run, and starts the clock."""
+        if os.getpid() != self.process:
+            os._exit(128 + number)  # a process that was just forked
+        if _is_over:
+            signals.die(number)
+        if number == SIGPIPE:  # otherwise a write to the socket raises BrokenPipeError
+            if signals.reader_has_left() and not self.stop_signal:
+                end(SIGPIPE)
+        elif in_session() or not self.stop_signal:
+            self.stop_signal = number
+            if not in_session():
+                warnings.simplefilter('ignore')  # what is left undone is no news
+                with suppress(RuntimeError):  # no more threads
+                    _thread.start_new_thread(self.keep_time, ())
+            signals.end_children(self.others)  # one just started may need what is deleted next
+            if not self.has_reported:
+                self.interrupt()
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt, or cancel the tasks of an event loop, which that would break."""
+        if (loop := running_loop()) is self.outer_loop:
+            raise KeyboardInterrupt
+        all_tasks = sys.modules['asyncio'].all_tasks
+        loop.call_soon_threadsafe(lambda: [task.cancel() for task in all_tasks(loop)])
+
+    def keep_time(self) -> None:
+        """Say the last words after the grace, unless they are being said; end the process."""
+        time.sleep(self.grace)
+        with suppress(RuntimeError):  # no more threads
+            threading.Timer(PATIENCE, end, [self.stop_signal]).start()  # nobody may read them
+        _lock.acquire()  # from now on nothing is saved, and nobody else is heard
+        stdout, sys.stdout = sys.stdout, io.StringIO()
+        if not self.has_reported:
+            with suppress(AttributeError, OSError, ValueError):
+                self.last_words(stdout)
+                stdout.flush()
+        end(self.stop_signal)
+
+    @contextmanager
+    def reporting(self) -> Iterator[bool]:
+        """Context manager: report undisturbed; yield whether it is the first report."""
+        with _lock:
+            is_first, self.has_reported = not self.has_reported, True
+            yield is_first
+
+
+run = Run(id, 0)  # the one under way, or at a prompt, none
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt if the script has to stop."""
-    if stop_signal:
+    """Raise KeyboardInterrupt in a thread of a run that was stopped: it begins nothing more."""
+    own_run: Run = vars(_worker).setdefault('run', run)
+    if own_run.stop_signal and threading.current_thread() is not threading.main_thread():
         raise KeyboardInterrupt
 
 
-def on_stop(waiting: Any, break_off: Callable[[Any], object]) -> None:
-    """Have break_off(waiting) called in a thread after a signal, if waiting still exists."""
-    _waiting[waiting] = break_off
-
-
-def hold(owner: Any) -> None:
-    """Let signals raise no exception in the main thread, until done(owner) or for good.
-
-    They set stop_signal, as always, so that the owner can leave at a place that suits it.
-    """
-    _waiting[owner] = bool
-
-
-def done(waiting: Any) -> None:
-    """Forget what on_stop or hold was told of."""
-    _waiting.pop(waiting, None)
-
-
 @contextmanager
-def handling_signals(last_words: Callable[[], object], grace: float = GRACE) -> Iterator[None]:
-    """Context manager: let signals stop the block.
-
-    If it does not end within grace seconds, the process says its last words and ends. A session
-    goes on: only Ctrl-C matters there, and a second one ends what cannot be broken off. In a
-    thread other than the main one, Python does not handle signals, so they are left alone.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    _waiting.clear()
-    script = Script(last_words, grace)
-    with ExitStack() as stack:
-        if in_session():
-            stack.enter_context(changed(threading, excepthook=threading.excepthook))
-            stack.enter_context(changed(sys, unraisablehook=sys.unraisablehook))
-            stack.enter_context(changed(sys.modules[__name__], stop_signal=0))
-            stack.enter_context(warnings.catch_warnings())
-        stack.enter_context(_handled_by(script.handle))
-        stack.enter_context(ticking())
-        stack.enter_context(windows.noticing_signals(script.stop))
-        stack.callback(script.is_over.set)
-        yield
-
-
-class Script:
-    """What runs until a signal stops it, with the processes that it has started."""
-
-    def __init__(self, last_words: Callable[[], object], grace: float) -> None:
-        """Begin, maybe in a session that has processes of its own."""
-        self.last_words, self.grace = last_words, grace
-        self.owner, self.is_over = os.getpid(), threading.Event()
-        self.others = set(multiprocessing.active_children())
-
-    def handle(self, number: int, _frame: object) -> None:
-        """Stop the script: by KeyboardInterrupt, unless something can be broken off."""
-        if os.getpid() != self.owner:
-            os._exit(128 + number)  # a process just forked
-        if number == SIGPIPE and not reader_has_left():
-            return
-        raises = in_session() if stop_signal else not (_waiting or self.children())
-        self.stop(number)
-        if raises and number != SIGPIPE:  # a write without a reader raises BrokenPipeError
+def whole() -> Iterator[None]:
+    """Context manager: no signal divides the block, which does not begin after the last report."""
+    with signals.blocked(), _lock:
+        if run.stop_signal and run.has_reported:
             raise KeyboardInterrupt
-
-    def stop(self, number: int) -> None:
-        """Stop the script, in whatever thread it is noticed that it has to."""
-        global stop_signal
-        if stop_signal or self.is_over.is_set():
-            return
-        stop_signal = number
-        threading.excepthook = lambda _: None  # what is broken off is no news
-        sys.unraisablehook = lambda _: None
-        warnings.simplefilter('ignore')
-        try:
-            _thread.start_new_thread(self.wind_down, ())
-        except RuntimeError:  # no more threads: nothing can be broken off
-            end_by(number)
-
-    def wind_down(self) -> None:
-        """Break off what waits, and what still comes to wait; end the process in time."""
-        start = time.monotonic()
-        while (elapsed := time.monotonic() - start) < self.grace or in_session():
-            children, broken_off = self.children(), {}
-            with suppress(RuntimeError):  # workers change it meanwhile; the next time will do
-                broken_off = dict(_waiting.items())
-            if self.is_over.is_set() and in_session():
-                return  # what has begun since belongs to another script
-            for waiting, break_off in broken_off.items():
-                done(waiting)
-                with suppress(OSError, RuntimeError):  # it has just ended by itself
-                    break_off(waiting)
-            for child in children:
-                child.terminate() if elapsed < self.grace / 2 else child.kill()
-            time.sleep(PERIOD)
-        number = stop_signal
-        if number != SIGPIPE and not self.is_over.is_set():
-            with suppress(OSError, RuntimeError, ValueError):
-                _thread.start_new_thread(_end_later, (number,))  # if they are not read
-                self.last_words()
-        end_by(number)
-
-    def children(self) -> set[Any]:
-        """Return the processes that the script has started."""
-        return set(multiprocessing.active_children()) - self.others
+        yield
 
 
 @contextmanager
-def _handled_by(handle: Callable[[int, object], None]) -> Iterator[None]:
-    """Context manager: have handle called for signals, but not for those that are ignored.
-
-    Where the process ends, signals are ignored after a first one, and without one Python's own
-    handler of Ctrl-C goes, too: it would print a traceback.
-    """
-    numbers = {signal.SIGINT} if in_session() else SIGNALS
+def handling_signals(last_words: LastWords, grace: float) -> Iterator[Run]:
+    """Context manager: let signals stop the block, if it is run in the main thread."""
+    global run
+    if threading.current_thread() is not threading.main_thread():  # which alone can handle them
+        yield Run(last_words, grace)
+        return
+    run = Run(last_words, grace)
+    numbers = {signal.SIGINT} if in_session() else signals.SIGNALS
     before = {number: signal.getsignal(number) for number in numbers}
-    with blocked():  # all are handled, or none is
-        for number, handler in before.items():
-            if handler != signal.SIG_IGN or number == SIGPIPE:  # which Python itself ignores
-                signal.signal(number, handle)
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN or number == SIGPIPE:  # Python itself ignores SIGPIPE
+            signal.signal(number, run.handle)
     try:
-        yield
+        yield run
     finally:
-        for number, handler in before.items():
-            if handler == signal.default_int_handler and not in_session():
-                handler = signal.SIG_DFL
-            is_ignored = stop_signal and not in_session()
-            signal.signal(number, signal.SIG_IGN if is_ignored else handler)
+        if in_session() or not run.stop_signal:  # otherwise the process is about to end
+            for number, handler in before.items():
+                if handler == signal.default_int_handler and not in_session():
+                    handler = signal.SIG_DFL  # Python's own would print a traceback
+                signal.signal(number, handler)
+            run = Run(id, 0)
 
 
-def _end_later(number: int) -> None:
-    """End the process after a while."""
-    time.sleep(GRACE)
-    end_by(number)
+@atexit.register
+def end_stopped_script() -> None:
+    """End by the signal that has stopped a script: a shell's loop goes on after any other end."""
+    if run.stop_signal:
+        discard_unwritable_output()
+        end(run.stop_signal)
+
+
+def end(number: int) -> NoReturn:
+    """End the processes that this one has started, then let this one die of a signal.
+
+    The main thread, which alone can do that, is told to. If it does not react, the process exits.
+    """
+    global _is_over
+    sys.stderr = io.StringIO()  # what threads raise that lose their processes is no news
+    signals.end_children(set())
+    if util := sys.modules.get('multiprocessing.util'):
+        with suppress(Exception):
+            util._run_finalizers(0)  # otherwise semaphores leak
+    if threading.current_thread() is threading.main_thread() or sys.platform == 'win32':
+        signals.die(number)
+    _is_over = True
+    for _ in range(20):  # a signal is missed that comes just before a wait for a lock
+        time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    os._exit(128 + number)

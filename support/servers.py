@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from urllib.parse import urlsplit
 
-from support import windows
 from support.console import fail, printable, tell
 from support.hosts import is_own, localhost
 
@@ -28,6 +28,7 @@ OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25'
 
 SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
 NO_FLAGS = 'another program, or a server of another folder, may listen there'
+NEW_GROUP = getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0)  # Windows has no sessions
 GREETING = 'Serving flags at '  # what slow_server.py prints before its base URL
 CONNECT_TIMEOUT = 0.2  # seconds: this machine accepts at once, but Windows refuses slowly
 
@@ -84,7 +85,7 @@ def private_server(*options: str) -> Iterator[str]:
             stderr=errors,
             text=True,
             start_new_session=True,
-            creationflags=windows.NEW_GROUP,
+            creationflags=NEW_GROUP,
         ) as server,
     ):
         try:

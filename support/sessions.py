@@ -26,15 +26,14 @@ def at_prompt() -> bool:
 def changed(owner: Any, **values: Any) -> Iterator[None]:
     """Context manager: set items of a mapping, or attributes of anything else, for the block."""
     is_mapping = isinstance(owner, MutableMapping)
-    put = owner.__setitem__ if is_mapping else partial(setattr, owner)
     names = owner if is_mapping else vars(owner)
+    put = owner.__setitem__ if is_mapping else partial(setattr, owner)
+    drop = owner.pop if is_mapping else partial(delattr, owner)
     before = {name: names[name] for name in values if name in names}
     for name, value in values.items():
         put(name, value)
     try:
         yield
     finally:
-        for name in values.keys() - before.keys():
-            owner.pop(name) if is_mapping else delattr(owner, name)
-        for name, value in before.items():
-            put(name, value)
+        for name in values:
+            put(name, before[name]) if name in before else drop(name)

@@ -1,44 +1,28 @@
-"""What the operating system does with signals; nothing here knows of scripts and workers."""
+"""What the operating system does with signals and processes; nothing here knows of scripts."""
 
 import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
 
 SIGNALS = {s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE')}
 SIGPIPE = 13  # also where there is no such signal
-TICK = 0.5  # seconds after which a signal is noticed that did not wake the main thread
+
+unfinished: set[Path] = set()  # files to delete if the process dies now
 
 
 @contextmanager
-def ticking() -> Iterator[None]:
-    """Context manager: wake the main thread regularly, so that it notices every signal.
-
-    One that comes just before it begins to wait for a lock does not break off the wait, nor
-    does one that the system gives to another thread.
-    """
+def blocked() -> Iterator[None]:
+    """Context manager: put off signals, also in processes that start in the block."""
     if sys.platform == 'win32':
         yield
         return
-    before = signal.signal(signal.SIGALRM, lambda *_: None)
-    timer = signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, *timer)
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextmanager
-def blocked(*exceptions: int) -> Iterator[None]:
-    """Context manager: put off signals, and let processes that start in the block do so too."""
-    if sys.platform == 'win32':
-        yield
-        return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS - {SIGPIPE, *exceptions})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS - {SIGPIPE})
     try:
         yield
     finally:
@@ -47,19 +31,39 @@ def blocked(*exceptions: int) -> Iterator[None]:
 
 def reader_has_left() -> bool:
     """Tell whether SIGPIPE comes from standard output, not from a socket."""
+    if sys.platform == 'win32':  # which has no SIGPIPE
+        return False
     (poll := select.poll()).register(1, select.POLLOUT)
     gone = select.POLLERR | select.POLLHUP
     return sys.stdout is not None and any(event & gone for _, event in poll.poll(0))
 
 
-def end_by(number: int) -> NoReturn:
-    """End this process as a signal does: a shell's loop goes on after any other end.
+def children() -> set[Any]:
+    """Return the processes that were started, without an import that most scripts do not need."""
+    module = sys.modules.get('multiprocessing')
+    return set(module.active_children()) if module else set()
+
+
+def end_children(others: set[Any]) -> None:
+    """End all processes but others; one may just be forked, and one may ignore SIGTERM."""
+    for attempt in range(50):
+        with suppress(Exception):  # another thread may just close a process, or add one
+            if not (running := children() - others):
+                return
+            for child in running:
+                child.terminate() if attempt < 25 else child.kill()
+        time.sleep(0.01)
+
+
+def die(number: int) -> NoReturn:
+    """Die of a signal, called in the main thread: a shell's loop goes on after any other end.
 
     Windows has no such end, nor has the first process of a container.
     """
+    for path in list(unfinished):
+        path.unlink(missing_ok=True)
     if sys.platform != 'win32':
-        import ctypes  # signal.signal() works in the main thread only
-
-        ctypes.CDLL(None).signal(number, None)
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
         os.kill(os.getpid(), number)
     os._exit(128 + number)

@@ -4,14 +4,12 @@ A response has its whole body, which neither grows without limit nor trickles. A
 connection has just been closed is sent once more.
 """
 
-import socket
 import time
 from collections import defaultdict
-from typing import Any, cast
+from typing import cast
 
 import httpx
 
-from support import interrupts
 from support.answers import check_progress, with_body
 from support.routes import Route, make_transport, route_for
 
@@ -29,14 +27,13 @@ class Transport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return a response whose body has come."""
-        request.extensions = request.extensions | {'trace': watch_connection}
         route = route_for(request.url)
         transport = self.by_route.get(route) or make_transport(httpx.HTTPTransport, route)
         self.by_route[route] = transport
         try:
             return self.exchange(transport, request)
         except BROKEN:
-            if request.method != 'GET' or interrupts.stop_signal:
+            if request.method != 'GET':
                 raise
             return self.exchange(transport, request)
 
@@ -105,17 +102,3 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         for transports in self.idle.values():
             while transports:
                 await transports.pop().aclose()
-
-
-def watch_connection(event: str, info: dict[str, Any]) -> None:
-    """Let a signal break off what is read from a new connection.
-
-    httpcore calls this: https://www.encode.io/httpcore/extensions/#trace.
-    """
-    if event.endswith(('connect_tcp.complete', 'start_tls.complete')):
-        interrupts.on_stop(info['return_value'].get_extra_info('socket'), shut_down)
-
-
-def shut_down(sock: socket.socket) -> None:
-    """Make a read in another thread return; SSLSocket's own method would wait for its peer."""
-    socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 import threading
-from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
+from typing import Any
 
-from support import interrupts, signals, windows
+from support import interrupts, signals
 from support.console import discard_unwritable_output
 from support.sessions import in_session
 
@@ -18,28 +18,24 @@ from support.sessions import in_session
 class Process(multiprocessing.Process):
     """A process that leaves signals of the terminal to its parent, and ends with it."""
 
+    @staticmethod
+    def _Popen(process_obj: multiprocessing.process.BaseProcess) -> Any:  # noqa: N802
+        """Start a process as `quiet_processes` would; the default context may do otherwise."""
+        context: Any = multiprocessing.get_context(start_method())
+        return context.Process._Popen(process_obj)
+
     def start(self) -> None:
         """Start in such a way that no signal can disturb it before `run` is called."""
         interrupts.check()
         self.daemon = True  # the script must not wait for it
-        method = multiprocessing.get_start_method()
-        multiprocessing.set_start_method(method_here(), force=True)
-        # A child that is not forked prints a traceback if SIGINT comes while it loads Python
-        put_off = () if method_here() == 'fork' else (signal.SIGTERM,)
-        interrupts.hold(self)
-        try:
-            on_stop = partial(interrupts.on_stop, self)
-            with signals.blocked(*put_off), windows.ignoring_ctrl_c(on_stop):
-                super().start()
-        finally:
-            interrupts.done(self)
-            multiprocessing.set_start_method(method, force=True)
+        with signals.blocked():
+            super().start()
 
     def run(self) -> None:
         """Do the work until the parent sends SIGTERM, or ends without a word."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it ends at once, even while it waits
-        for number in signals.SIGNALS - {signal.SIGTERM}:
-            signal.signal(number, tell_parent if number == signals.SIGPIPE else signal.SIG_IGN)
+        for number in signals.SIGNALS:
+            is_deadly = number in (signal.SIGTERM, signals.SIGPIPE)  # at once, even while it waits
+            signal.signal(number, signal.SIG_DFL if is_deadly else signal.SIG_IGN)
         try:
             with signals.blocked():  # else this thread takes the signals
                 threading.Thread(target=end_with_parent, daemon=True).start()
@@ -52,18 +48,12 @@ class Process(multiprocessing.Process):
             discard_unwritable_output()  # else it fails again, at exit
 
 
-def method_here() -> str:
+def start_method() -> str:
     """Return how processes start: by default as Python does it, but in a session they are spawned.
 
     It may have threads, which must not be forked, and a fork server knows the run before only.
     """
     return 'spawn' if in_session() else multiprocessing.get_start_method()
-
-
-def tell_parent(number: int, _frame: object) -> None:
-    """Send a signal to the parent process: nobody reads what both of them print."""
-    if (parent := multiprocessing.parent_process()) and parent.pid:
-        os.kill(parent.pid, number)
 
 
 def end_with_parent() -> None:
@@ -73,18 +63,20 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def cpu_count() -> int:
-    """Return how many CPUs there are for this process: the default of a pool of processes."""
-    count = getattr(os, 'process_cpu_count', os.cpu_count)  # Python 3.13 has the former
-    return count() or 1
-
-
 def quiet_processes() -> BaseContext:
     """Return a context of multiprocessing, but with the processes from above."""
-    vars(sys.modules['__main__']).setdefault('__spec__', None)  # %run loses it the second time
-    context = copy.copy(multiprocessing.get_context(method_here()))
+    main = sys.modules['__main__']
+    vars(main).setdefault('__spec__', None)  # %run loses it the second time
+    sys.modules['__mp_main__'] = main  # otherwise it is that of the first import, maybe another run
+    context = copy.copy(multiprocessing.get_context(start_method()))
     vars(context)['Process'] = Process
-    if method_here() != 'fork' and sys.platform != 'win32':
-        with signals.blocked():
-            resource_tracker.ensure_running()  # it must outlive the workers, to clean up after them
+    if start_method() != 'fork':
+        start_tracker()
     return context
+
+
+def start_tracker() -> None:
+    """Start what cleans up after workers, which no signal must end before these."""
+    if sys.platform != 'win32':
+        with signals.blocked():
+            resource_tracker.ensure_running()

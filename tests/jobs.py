@@ -7,18 +7,17 @@ import atexit
 import math
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import files, signals
+from support import files
 from support.console import complain
 from support.exits import orderly_exit, say_interrupted
 from support.workers import Process, quiet_processes
@@ -37,7 +36,7 @@ def compute() -> None:
         raise
 
 
-def slow_goodbye() -> None:
+def slow_goodbye(_stdout: TextIO) -> None:
     """Say goodbye, after a while."""
     time.sleep(0.3)
     complain('goodbye')
@@ -47,15 +46,6 @@ def speak_slowly() -> None:
     """Do what nothing can break off, before a slow goodbye."""
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(time.sleep, 120)
-        print('ready', flush=True)
-        future.result()
-
-
-def wait_while_others_get_signals() -> None:
-    """Wait for a lock in the main thread, and have the system give signals to another one."""
-    with ThreadPoolExecutor(1) as executor:
-        future = executor.submit(time.sleep, 120)
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals.SIGNALS)
         print('ready', flush=True)
         future.result()
 

@@ -285,12 +285,6 @@ def test_main_thread_that_computes_gets_a_keyboard_interrupt(start_script: Start
     check(ending, 'jobs.py', 'SIGTERM')
 
 
-def test_signal_that_does_not_wake_the_main_thread_ends_its_wait_too(
-    start_script: StartScript,
-) -> None:
-    check(interrupted(start_script(JOBS, 'wait_while_others_get_signals')), 'jobs.py')
-
-
 def test_lock_that_nobody_releases_does_not_delay_the_end(start_script: StartScript) -> None:
     ending = interrupted(start_script(JOBS, 'leave_a_lock_taken'))
     check(ending, 'jobs.py')

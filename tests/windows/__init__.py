@@ -1,1 +1,0 @@
-"""A Python that looks like that of Windows."""
