@@ -3,52 +3,47 @@
 
     $ python3 compare.py --timeline
     $ python3 compare.py flags2 -a --scan 1 5 30 100
-    $ python3 compare.py primes --plot primes.png
+    $ python3 compare.py primes --html primes.html
     $ python3 compare.py flags.py ~/flags_trio.py 'curl -sZ {url}/br/br.gif {url}/cn/cn.gif'
+
+The first word may be flags, which needs not be said, or flags2 or primes, for the scripts of
+these series, with their options; or map, for demo_executor_map.py. Words that end in .py are
+scripts in place of ours, which get -s and the server's URL, and find this project's modules.
+Quoted words with {url} in them are commands of any kind, which no shell reads.
 
 They run in fresh processes and in turns, so that whatever slows the machine down for a while hits
 all alike. Times are those that scripts print, and the server tells what it saw; if one prints none,
 its time is that from its first request to its last answer.
-
-Words that end in .py are scripts, which get -s and the server's URL, and find this project's
-modules. Quoted words with {url} in them are commands of any kind, which no shell reads.
 """
 
 import argparse
 import importlib
+import json
 import os
-import shutil
 import sys
-import textwrap
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from types import ModuleType
 
 from tqdm import tqdm
 
 import flags2_common
-import slow_server
 from comparing import commands
-from comparing.commands import FLAGS, FLAGS2, FLAGS2_CONCURRENT, Command
-from comparing.conclusions import busy_note, conclusion
 from comparing.entries import Entry
-from comparing.files import csv_table, measures, writable_file, write_file
-from comparing.page import html_page, page_data
-from comparing.report import markdown, report, rows
+from comparing.page import page_data
+from comparing.report import report
 from comparing.runs import RunError, run_command
-from comparing.server import Server, chosen_server
-from comparing.timelines import timelines
-from support import interrupts
-from support.arguments import add_workers_argument, natural, positive, seconds
-from support.console import complain, discard_unwritable_output, fail, plural
+from serving.page import page
+from support import interrupts, servers
+from support.arguments import positive, seconds, worker_count
+from support.console import complain, discard_unwritable_output, fail, plural, reason
 from support.exits import orderly_exit
-from support.servers import add_server_option
 
-BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]'
-CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
+CDN_DELAY = [0.24, 0.48]  # seconds: on average .36, as from the book's server
 GRACE = 4.0  # seconds from a signal to the end: scripts take up to one, a report with a plot more
-PICTURES = ('.png', '.svg')
-TEMPLATE = slow_server.PAGE
+SERIES = ['flags', 'flags2', 'primes', 'map']
 
 
 def main() -> None:
@@ -62,12 +57,79 @@ def main() -> None:
         if args.plot:
             plots()
         try:
-            with chosen_server(args.server, args.delay) as server:
-                measure(args, server)
+            with chosen_server(args) as url:
+                measure(args.entries, args.runs, url)
         finally:
             show(args, [entry for entry in args.entries if entry.runs or entry.failure])
     if any(entry.failure for entry in args.entries):
         sys.exit(1)
+
+
+@contextmanager
+def chosen_server(args: argparse.Namespace) -> Iterator[str]:
+    """Context manager: yield the URL of the server to download from, or '' if there is none."""
+    if args.series in ('primes', 'map'):
+        yield ''
+    elif args.server:
+        with servers.running(args.server) as url:
+            yield url
+    else:
+        shortest, longest = args.delay
+        with servers.private_server(f'--min-delay={shortest}', f'--max-delay={longest}') as url:
+            yield url
+
+
+def measure(entries: list[Entry], runs: int, url: str) -> None:
+    """Run all commands in turns; one that fails gets no more of them."""
+    turns = [(entry, number) for number in range(1, runs + 1) for entry in entries]
+    with tqdm(
+        turns, leave=False, disable=None, bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt}'
+    ) as bar:
+        for entry, number in bar:
+            bar.set_description(f'{entry.name}, run {number} of {runs}')
+            if not entry.failure:
+                try:
+                    entry.runs.append(run_command(entry.command, url, entry.function))
+                except RunError as exc:
+                    entry.failure = str(exc)
+
+
+def show(args: argparse.Namespace, entries: list[Entry]) -> None:
+    """Print what there is to tell, and write the files that the command line asks for."""
+    for entry in entries:
+        if entry.failure:
+            complain(f'{entry.name} failed:\n{entry.failure}')
+        elif errors := max(run.errors for run in entry.runs):
+            example = next((run.first_error for run in entry.runs if run.first_error), 'unknown')
+            complain(f'{entry.name}: {plural(errors, "error")}, such as {example}')
+    if not entries:
+        return
+    try:
+        save(args, entries)
+    finally:
+        if sys.stdout:  # it may be closed
+            text, encoding = (
+                '\n'.join(report(entries, args.timeline)),
+                sys.stdout.encoding or 'utf-8',
+            )
+            print(text.encode(encoding, 'replace').decode(encoding), flush=True)
+
+
+def save(args: argparse.Namespace, entries: list[Entry]) -> None:
+    """Write the files that the command line asks for, to whatever their paths lead to."""
+    facts = {'options': sys.argv[1:], 'scripts': [asdict(entry) for entry in entries]}
+    contents: list[tuple[Path | None, Callable[[], bytes]]] = [
+        (args.json, lambda: json.dumps(facts, indent=2).encode()),
+        (args.html, lambda: page(page_data(entries)).encode()),
+        (args.plot, lambda: plots().picture(entries, args.plot.suffix)),
+    ]
+    for path, content in contents:
+        if path:
+            try:
+                path.write_bytes(content())
+            except OSError as exc:
+                exc.filename = str(path)
+                raise
 
 
 def plots() -> ModuleType:
@@ -79,179 +141,86 @@ def plots() -> ModuleType:
         fail("--plot needs matplotlib: pip install '.[compare]'")
 
 
-def measure(args: argparse.Namespace, server: Server) -> None:
-    """Run all commands in turns, first to warm up; one that fails gets no more of them."""
-    numbers = range(1 - args.warmup, args.runs + 1)
-    turns = [(entry, number) for number in numbers for entry in args.entries]
-    with tqdm(turns, leave=False, disable=None, bar_format=BAR_FORMAT) as bar:
-        for entry, number in bar:
-            which = f'run {number} of {args.runs}' if number > 0 else 'warm-up'
-            bar.set_description(f'{entry.name}, {which}')
-            if entry.failure:
-                continue
-            before = server.state()
-            try:
-                run = run_command(entry.command, server.url, args.ignore_failure)
-                run.requests = server.requests_since(before)
-                run.take_time(server.hint)
-            except RunError as exc:
-                entry.failure = str(exc)
-                continue
-            if number > 0:
-                entry.runs.append(run)
-            if number == args.runs:
-                bar.set_postfix_str(f'{entry.name}: {entry.median:.2f} s')
-
-
-def show(args: argparse.Namespace, entries: list[Entry]) -> None:
-    """Write the files that the command line asks for, and print what is there to tell."""
-    for entry in entries:
-        if entry.failure:
-            complain(f'{entry.name} failed:\n{entry.failure}')
-        elif entry.errors:
-            told = [run.first_error for run in entry.runs if run.first_error]
-            example = f', such as {told[0]}' if told else ''
-            complain(f'{entry.name}: {plural(entry.errors, "error")}{example}')
-    if not entries:
-        return
-    written: list[str] = []
-    try:
-        save(args, entries, written)
-    finally:
-        if sys.stdout:  # it may be closed
-            lines = [*report(entries), *(timelines(entries) if args.timeline else [])]
-            files = f'Written: {", ".join(written)}' if written else ''
-            for text in filter(None, [conclusion(entries), args.note, files]):
-                lines += ['', *textwrap.wrap(text, shutil.get_terminal_size().columns)]
-            print('\n'.join(lines), flush=True)
-
-
-def save(args: argparse.Namespace, entries: list[Entry], written: list[str]) -> None:
-    """Write the files that the command line asks for, and note which are there."""
-    contents: dict[str, Callable[[], bytes]] = {
-        'markdown': lambda: markdown(rows(entries)).encode(),
-        'csv': lambda: csv_table(entries).encode(),
-        'json': lambda: measures(entries, args.note).encode(),
-        'html': lambda: html_page(TEMPLATE.read_text('utf-8'), page_data(entries)).encode(),
-        'plot': lambda: plots().picture(entries, args.plot.suffix),
-    }
-    for name, content in contents.items():
-        if path := getattr(args, name):
-            write_file(path, content())
-            written.append(str(path))
-
-
 def process_args() -> argparse.Namespace:
     """Return what to run and what to show; exit with status 2 if that makes no sense."""
-    argv = sys.argv[1:]
-    if not argv or argv[0] not in ('flags', 'flags2', 'primes', 'map', '-h', '--help'):
-        argv = ['flags', *argv]
     parser = argument_parser()
-    args, others = parser.parse_known_args(argv)
-    if args.plot and args.plot.suffix not in PICTURES:
-        parser.error(f'a plot is written as one of {", ".join(PICTURES)}, not as {args.plot}')
-    if args.delay and args.delay[0] > args.delay[1]:
+    args, words = parser.parse_known_args()
+    args.series = words.pop(0) if words and words[0] in SERIES else 'flags'
+    args.runs = args.runs or (1 if args.series in ('primes', 'map') else 3)
+    args.timeline |= args.series == 'map'
+    if args.delay[0] > args.delay[1]:
         parser.error(f'--delay: {args.delay[0]:g} exceeds {args.delay[1]:g}')
+    if args.plot and args.plot.suffix not in ('.png', '.svg'):
+        parser.error(f'a plot is written as .png or .svg, not as {args.plot}')
     try:
-        own = commands.named(list(filter(commands.is_command, others)), args.name)
-        words = [word for word in others if not commands.is_command(word)]
-        args.entries = args.entries_for(args, own, words)
-    except ValueError as exc:
+        args.entries = entries_of(args, words)
+    except (ValueError, argparse.ArgumentTypeError) as exc:
         parser.error(str(exc))
-    args.note = ''
-    with suppress(AttributeError, OSError):  # Windows does not tell, nor do some containers
-        args.note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     return args
 
 
+def entries_of(args: argparse.Namespace, words: list[str]) -> list[Entry]:
+    """Return what is named, or what a series has; raise ValueError if that makes no sense."""
+    texts = list(filter(commands.is_command, words))
+    options = [word for word in words if word not in texts]
+    if args.scan and args.series != 'flags2':
+        raise ValueError('--scan goes with flags2')
+    if args.series == 'flags2':
+        flags2_common.process_args(1, options)  # ends the program if they make no sense
+        ours = commands.FLAGS2[bool(args.scan) :]  # one at a time is not to be scanned
+        return commands.downloads(texts or ours, options, args.scan)
+    if args.series == 'primes' and len(options) < 2:
+        workers = [str(worker_count(option)) for option in options]
+        return commands.checks(texts, workers, args.dask)
+    if options or (texts and args.series == 'map'):
+        raise ValueError(f'unrecognized arguments: {" ".join(words)}')
+    return commands.demo() if args.series == 'map' else commands.downloads(texts or commands.FLAGS)
+
+
+def writable_file(text: str) -> Path:
+    """Argparse type: a file that can be written. It is left as it is."""
+    path = Path(text)
+    try:
+        exists = path.exists()
+        if not path.is_fifo():  # whose reader would take this for all there is
+            path.open('ab').close()
+        if not exists:
+            path.resolve().unlink()
+    except OSError as exc:
+        raise argparse.ArgumentTypeError(reason(exc)) from exc
+    return path
+
+
 def argument_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line, with a parser for each of the subcommands."""
+    """Return the parser of the command line."""
     title, _, more = (__doc__ or '').partition('\n\n')
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=title, epilog=more, formatter_class=raw)
-    subparsers = parser.add_subparsers(title='what to compare (default: flags)')
-    add_common_options(parser, runs=3)  # to be shown, as a subcommand follows in any case
-
-    def add_command(name: str, text: str, runs: int) -> argparse.ArgumentParser:
-        command = subparsers.add_parser(name, description=text, help=text, allow_abbrev=False)
-        add_common_options(command, runs)
-        return command
-
-    flags = add_command('flags', 'the flags series on a server with delays', runs=3)
-    add_server_options(flags)
-    flags.set_defaults(entries_for=flags_entries)
-
-    flags2 = add_command('flags2', 'the flags2 series; takes its options, too', runs=3)
-    add_server_options(flags2)
-    flags2.add_argument('--scan', nargs='+', type=positive, metavar='N', help='try each as -m')
-    flags2.set_defaults(entries_for=flags2_entries)
-
-    text = 'proc_pool.py with each executor, and procs.py; takes a number of workers, too'
-    primes = add_command('primes', text, runs=1)
-    primes.add_argument('--dask', action='store_true', help='try a cluster on this machine, too')
-    primes.set_defaults(entries_for=primes_entries, server=None, delay=None)
-
-    demo = add_command('map', 'the calls of demo_executor_map.py, as a timeline', runs=1)
-    demo.set_defaults(entries_for=map_entries, server=None, delay=None, timeline=True)
-    return parser
-
-
-def add_common_options(parser: argparse.ArgumentParser, runs: int) -> None:
-    """Add the options for the number of runs and for the ways to show them."""
-    add = parser.add_argument
-    add('-n', '--runs', metavar='N', type=positive, default=runs, help=f'of each (default: {runs})')
-    add('-w', '--warmup', metavar='N', type=natural, default=0, help='uncounted ones before')
-    add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
-    add('--name', action='append', default=[], help='for the next SCRIPT or COMMAND')
-    add('--timeline', action='store_true', help='show each request or call of the last runs')
-    add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
-    add('--html', metavar='FILE', type=writable_file, help='write a page that shows them')
-    add('--json', metavar='FILE', type=writable_file, help='write all measures')
-    add('--csv', metavar='FILE', type=writable_file, help='write a line of figures for each')
-    add('--markdown', metavar='FILE', type=writable_file, help='write the table')
-
-
-def add_server_options(parser: argparse.ArgumentParser) -> None:
-    """Let the user choose a server, or the delays of a private one."""
-    group = parser.add_mutually_exclusive_group()
-    add_server_option(group, default=None)
-    group.add_argument(
-        '--delay',
-        nargs=2,
-        type=seconds,
-        default=CDN_DELAY,
-        metavar=('MIN', 'MAX'),
-        help='of a private server, in seconds (default: {:g} {:g})'.format(*CDN_DELAY),
+    usage = '%(prog)s [flags | flags2 | primes | map] [SCRIPT | COMMAND ...] [options]'
+    parser = argparse.ArgumentParser(
+        usage=usage, description=title, epilog=more, formatter_class=raw, allow_abbrev=False
     )
-
-
-def flags_entries(_args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
-    """Return the scripts of the flags series, or what is named instead."""
-    if words:
-        raise ValueError(f'unrecognized arguments: {" ".join(words)}')
-    return commands.downloads(own or commands.ours(FLAGS))
-
-
-def flags2_entries(args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
-    """Return the scripts of the flags2 series, or what is named instead, with their options."""
-    flags2_common.process_args(1, words)  # ends the program if they make no sense
-    scripts = FLAGS2_CONCURRENT if args.scan else FLAGS2
-    return commands.downloads(own or commands.ours(scripts), words, args.scan or [])
-
-
-def primes_entries(args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
-    """Return each executor that this Python offers, and procs.py, or what is named instead."""
-    parser = argparse.ArgumentParser(prog='compare.py primes')
-    add_workers_argument(parser)
-    workers = parser.parse_args(words).workers
-    return commands.checks(own, [str(workers)] if workers else [], args.dask)
-
-
-def map_entries(_args: argparse.Namespace, own: list[Command], words: list[str]) -> list[Entry]:
-    """Return the demonstration of map, in place of which nothing can be named."""
-    if own or words:
-        raise ValueError('map takes no scripts')
-    return commands.demo()
+    add = parser.add_argument
+    add(
+        '-n', '--runs', metavar='N', type=positive, help='of each (default: 3; 1 of primes and map)'
+    )
+    add(
+        '--timeline',
+        action='store_true',
+        help='show each request or call of the runs in the middle',
+    )
+    add('--html', metavar='FILE', type=writable_file, help='write a page that shows them')
+    add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
+    add('--json', metavar='FILE', type=writable_file, help='write all measures')
+    add('--scan', nargs='+', type=positive, default=[], metavar='N', help='flags2: each as -m')
+    add('--dask', action='store_true', help='primes: try a cluster on this machine, too')
+    group = parser.add_mutually_exclusive_group()
+    servers.add_server_option(group, default=None)
+    delay = 'of a private server, in seconds (default: {:g} {:g})'.format(*CDN_DELAY)
+    metavar = ('MIN', 'MAX')
+    group.add_argument(
+        '--delay', nargs=2, type=seconds, default=CDN_DELAY, metavar=metavar, help=delay
+    )
+    return parser
 
 
 if __name__ == '__main__':

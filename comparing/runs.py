@@ -1,20 +1,17 @@
-"""Facts: run a command in a fresh process, and keep what it, its memory and the server show."""
+"""Run a command in a fresh process, and keep what it prints, its memory, and its spans."""
 
-import itertools
 import os
 import re
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from comparing.work import CALLS_FILE, Call, Work, read_work
+from comparing.spans import NO_CHANGE, Span, calls_of, history, requests_since
 from support import interrupts
 from support.console import printable
 
@@ -25,99 +22,72 @@ except ImportError:  # it comes with the extra "compare"
 MEASURES_MEMORY = psutil is not None
 
 ROOT = Path(__file__).resolve().parent.parent
-PERIOD = 0.02  # seconds from one look at a script's memory to the next
+RECORDER = ROOT / 'comparing/recorder'
+PERIOD = 0.05  # seconds from one look at a script's memory to the next
 PATIENCE = 1.1  # seconds for a script to end after a signal
-LAST_LINE = re.compile(r' (\d{1,9}\.\d+) ?s(?:econds)?\.?\s*\Z')  # such as "20 downloads in 7.26s"
+LAST_LINE = re.compile(r'(?<![\w.,])(\d{1,9}\.\d+) ?s(?:ec(?:onds)?)?\.?\s*\Z')  # of output
 MAX_TOLD = 2000  # characters of what a command says of its failure
 BAR = re.compile(r'\d%\|')
 COUNT = re.compile(r'^(\d+) (?:flags? )?(download|not found|error|cancelled)', re.M)
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a server has logged of one request, in seconds from the first one of its run."""
-
-    code: str
-    start: float
-    end: float
-    delay: float
-    status: int = 200
-    lane: int = 0  # the client's port, as it stands for a connection
-
-
 @dataclass
 class Run:
-    """One run of a command: seconds, bytes if psutil is there, and requests if a server told."""
+    """One run of a command: seconds, bytes if psutil is there, and what is known to be when."""
 
-    elapsed: float
-    peak_memory: int | None
-    requests: list[Request]
-    work: Work | None = None  # what workers computed, if that was recorded
+    elapsed: float = 0
+    peak_memory: int = 0
+    spans: list[Span] = field(default_factory=list)
+    computes: bool = False  # the spans are calls, not requests
     errors: int = 0  # among the downloads
     first_error: str = ''  # as the script tells it
     is_printed: bool = True  # the time, by the script itself
 
     @property
-    def spans(self) -> Sequence[Request | Call]:
-        """What a timeline shows of the run."""
-        return self.work.calls if self.work else self.requests
-
-    def take_time(self, hint: str) -> None:
-        """Take the time from the spans if the script has printed none; fail if there are none."""
-        if not self.is_printed and not self.spans:
-            raise RunError(f'no time was printed, and {hint}')
-        if not self.is_printed:
-            self.elapsed = max(span.end for span in self.spans)
+    def work(self) -> list[Span]:
+        """The spans of requests and calls, without those of results that wait."""
+        return [span for span in self.spans if not span.kind]
 
 
 class RunError(Exception):
     """A script failed, or did no work; the message is what it said on stderr, and why."""
 
 
-def most_in_flight(requests: Iterable[Request]) -> int:
-    """Return how many requests were under way at once, at the most."""
-    begins_and_ends = [step for each in requests for step in ((each.end, -1), (each.start, 1))]
-    in_flight = itertools.accumulate(step for _, step in sorted(begins_and_ends))
-    return max(1, *in_flight) if begins_and_ends else 0  # by a coarse clock, they take no time
-
-
-def limit(delays: Sequence[float], concurrency: int) -> float:
-    """Return the least time in which this many workers can wait for the delays, in seconds.
-
-    >>> limit([1, 1, 4], concurrency=2)
-    4
-    """
-    return max(max(delays), sum(delays) / concurrency)
-
-
-def run_command(command: list[str], url: str = '', ignores_status: bool = False) -> Run:
+def run_command(command: list[str], url: str = '', function: str = '') -> Run:
     """Run a command in a folder of its own; {url} in it stands for a server's base URL.
 
-    Raise RunError if it does not do its work, KeyboardInterrupt if this program has to stop.
+    If a function is named, such as primes.is_prime, its calls are recorded. Raise RunError if the
+    command does not do its work, KeyboardInterrupt if this program has to stop.
     """
     interrupts.check()
-    paths = [str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]
-    server = {'FLAGS_URL': url} if url else {}
+    before = history(url, NO_CHANGE)
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
     ):
+        calls = Path(folder, 'calls.jsonl')
+        paths = [str(RECORDER)] * bool(function) + [str(ROOT)]
+        if 'PYTHONPATH' in os.environ:
+            paths.append(os.environ['PYTHONPATH'])
+        more = {'FLAGS_URL': url, 'RECORDED_FUNCTION': function, 'RECORDED_CALLS': str(calls)}
         process = subprocess.Popen(
             [word.replace('{url}', url) for word in command],
             cwd=folder,
-            env=os.environ | {'PYTHONPATH': os.pathsep.join(paths)} | server,
+            env=os.environ | more | {'PYTHONPATH': os.pathsep.join(paths)},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
         )
         peak_memory = watch(process)
         interrupts.check()
-        ignored = ignores_status and process.returncode > 0
-        status = 0 if ignored else process.returncode
-        run = run_of(content(stdout), content(stderr), status)
-        run.peak_memory = peak_memory
-        run.work = read_work(Path(folder, CALLS_FILE))
+        run = run_of(content(stdout), content(stderr), process.returncode)
+        run.peak_memory, run.computes = peak_memory, bool(function)
+        run.spans = calls_of(calls) if function else requests_since(url, before)
+    if not run.is_printed:
+        if not run.spans:
+            raise RunError('no time was printed, and no request or call was seen')
+        run.elapsed = max(span.end for span in run.spans)
     return run
 
 
@@ -140,15 +110,21 @@ def run_of(output: str, errors: str, status: int) -> Run:
     first_error = re.search(r'^\S+\.py: (.*)', errors, re.M) if failed else None
     return Run(
         float(elapsed[1]) if elapsed else 0,
-        None,
-        [],
         errors=failed,
         first_error=first_error[1] if first_error else '',
         is_printed=elapsed is not None,
     )
 
 
-def watch(process: subprocess.Popen[bytes]) -> int | None:
+def content(file: IO[bytes]) -> str:
+    """Return the lines of a file as a terminal shows them, but without progress bars."""
+    file.seek(0)
+    text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
+    lines = (line.rpartition('\r')[2] for line in text.split('\n'))
+    return '\n'.join(line for line in lines if not BAR.search(line))
+
+
+def watch(process: subprocess.Popen[bytes]) -> int:
     """Wait until a process ends, or a signal comes; return the peak of its memory in bytes."""
     peak = 0
     while process.poll() is None:
@@ -164,7 +140,7 @@ def watch(process: subprocess.Popen[bytes]) -> int | None:
             for each in started:
                 with suppress(psutil.Error):
                     each.kill()
-    return peak or None
+    return peak
 
 
 def memory(pid: int) -> int:
@@ -183,22 +159,3 @@ def family(pid: int) -> list[Any]:
             process = psutil.Process(pid)
             return [process, *process.children(recursive=True)]
     return []
-
-
-def content(file: IO[bytes]) -> str:
-    """Return the lines of a file as a terminal shows them, but without progress bars."""
-    file.seek(0)
-    text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
-    lines = (line.rpartition('\r')[2] for line in text.split('\n'))
-    return '\n'.join(line for line in lines if not BAR.search(line))
-
-
-def requests_of(entries: Iterable[dict[str, Any]]) -> list[Request]:
-    """Return requests as a server has noted them; times count from the first start."""
-    entries = list(entries)
-    begin = min((entry['start'] for entry in entries), default=0)
-    facts = itemgetter('delay', 'status', 'lane')
-    return [
-        Request(entry['code'], entry['start'] - begin, entry['end'] - begin, *facts(entry))
-        for entry in entries
-    ]

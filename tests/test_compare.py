@@ -30,11 +30,10 @@ from conftest import (
     with_sitecustomize,
     without,
 )
-from raw_server import answer, converse, misbehaving, raw_server, response
+from raw_server import converse, misbehaving, raw_server, response
 
 import compare
-from comparing.runs import Request
-from comparing.server import chosen_server
+from comparing.spans import Span as Request
 
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 SHORT = ['--delay', '.01', '.05', '-n', '1']
@@ -46,8 +45,7 @@ SHORTER = [*ONCE, '--delay', '.01', '.05']
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """Return what a comparison shows on a busy machine, and the folder with all it can save."""
     folder = tmp_path_factory.mktemp('compare')
-    shown = ['--timeline', '--csv', 'c.csv', '--html', 'c.html', '--json', 'c.json', *PLOT]
-    shown += ['--markdown', 'c.md']
+    shown = ['--timeline', '--html', 'c.html', '--json', 'c.json', *PLOT]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp('busy'))
         busy = with_sitecustomize('import os', 'os.getloadavg = lambda: (1e3, 0, 0)')
@@ -205,26 +203,6 @@ def test_another_server_can_be_asked(run_script: RunScript, file_server: str) ->
     assert rows(run.stdout)['script'] == ['time', 'speed-up', 'MB']
     assert run.stdout.count('no timeline') == 2
     assert (run.returncode, run.stderr) == (0, '')
-
-
-@pytest.mark.parametrize(
-    'told',
-    [
-        b'<p>Hello</p>',
-        b'[1, 2]',
-        b'{"now": "1", "change": {}, "requests": [{"code": "BR", "start": 1, "end": 2}]}',
-        100_000 * b'[',
-        b'{"now": 1, "change": 2, "requests": [{"code": "BR"}]}',
-    ],
-    ids=range(5),
-)
-def test_server_that_tells_something_else_tells_of_no_requests(told: bytes) -> None:
-    with (
-        raw_server(partial(answer, response('200 OK', told))) as running,
-        chosen_server(running.url, None) as server,
-    ):
-        before = server.state()
-        assert before is None or server.requests_since(before) == []
 
 
 def test_errors_are_part_of_the_work_but_shown(

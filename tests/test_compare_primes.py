@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from comparing.work import add_line, read_work, record_calls
 from comparisons import PLOT, needs_matplotlib, page_runs, rows, scripts_of
 from conftest import PATIENCE, members, needs_posix, wait_until
 from cpu_tools import METHODS, cpu_script, output_of
 
 import primes
-from comparing.work import add_line, read_work, record_calls
 
 SLOW = 142702110479723  # a prime, which takes twelve times as long as the next smaller one
 FEW = [4444444444444444, 2, 9999999999999999]

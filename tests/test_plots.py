@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from comparing.work import Call, Work
 
 from comparing.entries import Entry
 from comparing.runs import Request, Run
-from comparing.work import Call, Work
 
 matplotlib = pytest.importorskip('matplotlib')
 plots = pytest.importorskip('comparing.plots')

@@ -6,11 +6,13 @@ import os
 import re
 
 import pytest
+from comparing.conclusions import busy_note, conclusion, notes
+from comparing.timelines import MAX_ROWS, binned, shaded, timeline, timelines
+from comparing.work import Call, Work
 from conftest import flag, needs_posix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comparing.conclusions import busy_note, conclusion, notes
 from comparing.entries import Entry
 from comparing.page import page_data
 from comparing.report import (
@@ -24,8 +26,6 @@ from comparing.report import (
     table,
 )
 from comparing.runs import Request, Run, RunError, content, limit, memory, most_in_flight, run_of
-from comparing.timelines import MAX_ROWS, binned, shaded, timeline, timelines
-from comparing.work import Call, Work
 
 seconds = st.floats(0, 100)
 
