@@ -1,101 +1,153 @@
-"""What can be compared: the variants of this project, and any script or command of a reader."""
+"""The command line, and what can be compared: our variants, and any script or command."""
 
+import argparse
 import os
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from comparing.entries import Entry
+from comparing.files import writable_file
 from comparing.runs import ROOT
-from pools.kinds import KINDS
+from comparing.texts import shortened
+from support import servers
+from support.arguments import natural, positive, seconds
 from support.console import printable
 
+USAGE = '%(prog)s [flags | flags2 | primes] [SCRIPT | COMMAND ...] [options]'
+CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
-MAX_NAME = 40  # characters
+OTHERS = ['flags_threadpool_futures.py', 'proc_pool.py', 'prime_pools.py', 'procs.py']
+LEAST_NAME = 30  # columns of a name that are shown on any terminal
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """Return the parser of the options; what else is on the command line has no names."""
+    title, _, more = description.partition('\n\n')
+    style = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        usage=USAGE, description=title, epilog=more, formatter_class=style, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add('-n', '--runs', metavar='N', type=positive, help='runs of each (default: 3; primes: 1)')
+    add('-w', '--warmup', metavar='N', type=natural, default=0, help='warm-up runs, not counted')
+    add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
+    add('--name', action='append', default=[], help='name the next SCRIPT or COMMAND')
+    add('--scan', nargs='+', metavar='N', default=[], help='flags2: try each N as -m, or as {m}')
+    add('--dask', action='store_true', help='primes: try a dask cluster on this machine, too')
+    group = parser.add_mutually_exclusive_group()
+    servers.add_server_option(group, default=None)
+    what = 'seconds that a private server waits (default: {:g} {:g})'.format(*CDN_DELAY)
+    group.add_argument('--delay', nargs=2, type=seconds, metavar=('MIN', 'MAX'), help=what)
+    add('--timeline', action='store_true', help='show each request or call, as text')
+    add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
+    add('--html', metavar='FILE', type=writable_file, help='write a page that shows the runs')
+    add('--json', metavar='FILE', type=writable_file, help='write all measures')
+    add('--csv', metavar='FILE', type=writable_file, help='write a line of figures for each')
+    what = 'write the table; a FILE may be -, which is standard output'
+    add('--markdown', metavar='FILE', type=writable_file, help=what)
+    return parser
 
 
 def is_command(word: str) -> bool:
     """Tell whether a word is a script, maybe with arguments, or a command with {url} in it."""
-    return '{url}' in word or word.partition(' ')[0].endswith('.py') or word.endswith('.py')
+    return '{url}' in word or bool(re.search(r'\.py(?![\w.])', word))
 
 
-def name_of(text: str) -> str:
-    """Return what to call a command in a table, shortened in the middle."""
-    name, half = printable(text), MAX_NAME // 2
-    return name if len(name) <= MAX_NAME else f'{name[:half]}...{name[3 - half :]}'
+def ours(scripts: Sequence[str]) -> list[Entry]:
+    """Return scripts of this project."""
+    return named([str(ROOT / script) for script in scripts], scripts)
 
 
-def words_of(text: str) -> list[str]:
-    """Return the words of a command, files by their full paths; no shell takes part.
+def named(texts: Sequence[str], names: Sequence[str]) -> list[Entry]:
+    """Return commands, the first of which have names; raise ValueError if one cannot be run."""
+    if len(names) > len(texts):
+        raise ValueError(f'--name: {len(names)} names for {len(texts)} scripts or commands')
+    most = max(shutil.get_terminal_size().columns // 2, LEAST_NAME)
+    seen: Counter[str] = Counter()
+    entries = []
+    for name, text in zip([*names, *texts[len(names) :]], texts, strict=True):
+        short = shortened(printable(name), most)
+        seen[short] += 1
+        number = f' ({seen[short]})' if seen[short] > 1 else ''  # for equal names
+        entries.append(command(short + number, text))
+    return entries
 
-    A script, which is here or else in this project, is run by this Python. Raise ValueError if
-    there is no such script or program.
+
+def command(name: str, text: str) -> Entry:
+    """Return a command, in which no shell takes part; raise ValueError if it cannot be run.
+
+    A script, which is here or else in this project, is run by this Python.
     """
-    is_script = text.endswith('.py') and file_path(text)
     plain = text.replace('\\', r'\\') if os.name == 'nt' else text  # which separates folders there
-    program, *others = [text] if is_script else shlex.split(plain)
-    arguments = [file_path(word, Path.cwd()) or word for word in others]
-    if program.endswith('.py') and (path := file_path(program)):
-        return [sys.executable, path, *arguments]
+    try:
+        program, *others = [text] if script_path(text) else shlex.split(plain)
+    except ValueError as exc:
+        raise ValueError(f'{text}: {exc}') from exc
+    if path := script_path(program):
+        is_ours = Path(path).resolve() in [ROOT / name for name in FLAGS + FLAGS2 + OTHERS]
+        return Entry(name, [sys.executable, path, *others], here=not is_ours, is_script=True)
     found = None if program.endswith('.py') else shutil.which(program)
     if not found:
         raise ValueError(f'no such script or program: {text}')
-    return [str(Path(found).absolute()), *arguments]
+    return Entry(name, [found, *others], here=True)
 
 
-def file_path(text: str, *folders: Path) -> str:
-    """Return the full path of a file that is here or in this project; '' if there is none."""
-    for folder in folders or (Path.cwd(), ROOT):
+def script_path(text: str) -> str:
+    """Return the full path of a script that is here or in this project; '' if there is none."""
+    for folder in (Path.cwd(), ROOT):
         with suppress(OSError, RuntimeError, ValueError):  # it is too long, or there is no home
             path = folder / Path(text).expanduser()
-            if path.is_file():
+            if text.endswith('.py') and path.is_file():
                 return str(path)
     return ''
 
 
 def downloads(
-    texts: Sequence[str], options: Sequence[str] = (), scan: Sequence[int] = ()
+    commands: Iterable[Entry], options: Sequence[str] = (), scan: Sequence[int] = ()
 ) -> list[Entry]:
     """Return what downloads, once or with each number of a scan.
 
-    Where a script has no {url} and no {m}, it gets -s and -m.
+    Scripts without {url} and {m} get -s and -m. Raise ValueError if a command cannot be scanned.
     """
     entries = []
-    for text in texts:
-        name, words = name_of(text), words_of(text)
-        if words[0] == sys.executable:
-            words += [*options, *(['-s', '{url}'] if '{url}' not in text else [])]
+    for each in commands:
+        text, words = ' '.join(each.command), each.command
+        if scan and '{m}' not in text and not each.is_script:
+            raise ValueError(f'--scan: {each.name} has no {{m}}')
+        if '{m}' in text and not scan:
+            raise ValueError(f'{each.name}: {{m}} goes with --scan')
+        if each.is_script:
+            words += [*options, *([] if '{url}' in text else ['-s', '{url}'])]
             words += ['-m', '{m}'] if scan and '{m}' not in text else []
-        elif scan and '{m}' not in text:
-            raise ValueError(f'--scan: {text} has no {{m}}')
-        entries += [
-            Entry(f'{name} -m {m}', [word.replace('{m}', str(m)) for word in words], m)
-            for m in scan
-        ] or [Entry(name, words)]
+        for m in scan:
+            filled = [word.replace('{m}', str(m)) for word in words]
+            name = f'{each.name} -m {m}'
+            entries.append(replace(each, name=name, command=filled, concurrency=m, runs=[]))
+        entries += [] if scan else [each]
     return entries
 
 
-def checks(texts: Sequence[str], workers: Sequence[str], with_dask: bool) -> list[Entry]:
+def checks(own: Sequence[Entry], workers: Sequence[str], with_dask: bool) -> list[Entry]:
     """Return what checks numbers: each executor that this Python has, or scripts."""
-    kinds = [kind for kind in KINDS if kind not in ('serial', 'dask')] + ['dask'] * with_dask
-    ours = {
+    kinds = ['thread'] + ['interpreter'] * (sys.version_info >= (3, 14)) + ['dask'] * with_dask
+    scripts = {
         'serial': ['prime_pools.py', '-x', 'serial'],
         'process': ['proc_pool.py', *workers],
         **{kind: ['prime_pools.py', '-x', kind, *workers] for kind in kinds},
         'procs.py': ['procs.py', *workers],
     }
-    chosen = {name_of(text): [*words_of(text), *workers] for text in texts} or {
-        name: [*words_of(script), *options] for name, (script, *options) in ours.items()
-    }
-    return [Entry(name, words, function='primes.is_prime') for name, words in chosen.items()]
-
-
-def demo() -> list[Entry]:
-    """Return demo_executor_map.py, as a module, whose function can be recorded."""
-    code = 'import demo_executor_map; demo_executor_map.main()'
-    command = [sys.executable, '-c', code]
-    return [Entry('demo_executor_map.py', command, function='demo_executor_map.loiter')]
+    for each in own:
+        each.command += workers
+        each.computes = True
+    return list(own) or [
+        Entry(name, [sys.executable, str(ROOT / script), *options], computes=True)
+        for name, (script, *options) in scripts.items()
+    ]

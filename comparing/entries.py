@@ -21,7 +21,9 @@ class Entry:
     name: str
     command: list[str]
     concurrency: int | None = None  # where a scan has set it
-    function: str = ''  # whose calls are recorded
+    computes: bool = False  # numbers are checked, nothing is downloaded
+    here: bool = False  # it runs in the current folder
+    is_script: bool = False  # of Python; others get no options
     runs: list[Run] = field(default_factory=list)
     failure: str = ''
 
@@ -41,83 +43,72 @@ class Entry:
         return [run.elapsed for run in self.runs]
 
     @property
-    def median(self) -> float:
-        """The time of the run in the middle, in seconds."""
-        return statistics.median(self.elapsed)
-
-    @property
-    def mark(self) -> str:
-        """What marks the time of a script that has not printed it."""
-        return '' if all(run.is_printed for run in self.runs) else '*'
-
-    def speed_up(self, first: 'Entry') -> str:
-        """Return how many times as fast as another entry this is, and how sure that is."""
-        if not (self.is_complete and first.is_complete and self.median and first.median):
-            return '-'
-        ratio = first.median / self.median
-        if self is first or min(len(self.runs), len(first.runs)) < LEAST_RUNS:
-            return f'{ratio:.1f}x'
-        spreads = [statistics.stdev(each.elapsed) / each.median for each in (self, first)]
-        error = ratio * math.hypot(*spreads)  # by propagation of errors
-        digits = 2 if error < 0.05 else 1
-        return f'{ratio:.{digits}f}±{error:.{digits}f}x'.replace('±0.', '±.')
-
-    @property
-    def has_requests(self) -> bool:
-        """Whether a server told of every run."""
-        return self.is_complete and all(run.spans and not run.computes for run in self.runs)
-
-    @property
-    def in_flight(self) -> int:
-        """The most requests that were under way at once."""
-        return max(most_in_flight(run.spans) for run in self.runs)
-
-    @property
-    def limit(self) -> float:
-        """The least time that the server's delays and the requests in flight allow."""
-        return statistics.median(
-            limit([span.delay for span in run.spans], most_in_flight(run.spans))
-            for run in self.runs
-        )
-
-    @property
     def shown(self) -> Run:
-        """The run in the middle, which timelines, plot and page show beside its figures."""
+        """The run in the middle, or the slower one of two: all that is shown is of this one."""
         return sorted(self.runs, key=lambda run: run.elapsed)[len(self.runs) // 2]
 
     @property
-    def work(self) -> Counter[str]:
-        """How often the shown run has asked for each code, or has checked each number."""
-        return Counter(span.code for span in self.shown.work)
+    def median(self) -> float:
+        """The time of the shown run, in seconds."""
+        return self.shown.elapsed
 
     @property
-    def has_timeline(self) -> bool:
-        """Whether it is known what the shown run did when."""
-        return self.is_complete and bool(self.shown.spans)
+    def mark(self) -> str:
+        """What marks a time that was seen, and not printed by the script."""
+        return '' if self.shown.is_printed else '*'
 
+    def speed_up(self, first: 'Entry') -> str:
+        """Return how many times as fast as another entry this is, and how sure that is."""
+        if not (self.is_complete and first.is_complete and self.median):
+            return '-'
+        ratio = first.median / self.median
+        if self is first or min(len(self.runs), len(first.runs)) < LEAST_RUNS or not ratio:
+            return f'{ratio:.1f}×'
+        spreads = [statistics.stdev(each.elapsed) / each.median for each in (self, first)]
+        error = ratio * math.hypot(*spreads)  # by propagation of errors
+        digits = 2 if error < 0.05 else 1
+        return f'{ratio:.{digits}f}±{error:.{digits}f}×'.replace('±0.', '±.')
 
-def limit(delays: Sequence[float], concurrency: int) -> float:
-    """Return the least time in which this many workers can wait for the delays, in seconds.
+    @property
+    def has_requests(self) -> bool:
+        """Whether a server told of the shown run."""
+        return self.is_complete and bool(self.shown.spans) and not self.computes
 
-    >>> limit([1, 1, 4], concurrency=2)
-    4
-    """
-    return max(max(delays), sum(delays) / concurrency)
+    @property
+    def in_flight(self) -> int:
+        """The most requests, or calls, that were under way at once."""
+        return most_in_flight(self.shown.spans)
+
+    @property
+    def limit(self) -> float:
+        """The least time in which so many workers can wait for the server's delays."""
+        delays = [span.delay for span in self.shown.spans]
+        return max(max(delays), sum(delays) / self.in_flight)
+
+    @property
+    def errors(self) -> int:
+        """The errors of the run that had the most."""
+        return max(run.errors for run in self.runs)
+
+    @property
+    def codes(self) -> Counter[str]:
+        """How often the shown run has asked for each code, or has checked each number."""
+        return Counter(span.code for span in self.shown.spans)
 
 
 def longest_shown(entries: Sequence[Entry]) -> float:
     """Return how long the longest of the shown runs took, as its timeline shows it, in seconds."""
-    ends = (span.end for entry in entries for span in entry.shown.spans)
+    ends = (span.end for entry in entries for span in [*entry.shown.spans, *entry.shown.held])
     return max(ends, default=0) or 0.001  # by a coarse clock, they take no time
 
 
 def share_of_cpus(run: Run) -> float:
     """Return the CPU time of workers, divided by what they would have had on an idle machine."""
-    cpus = 1 if str(run.work[0].lane).startswith('thread') else cpu_count()  # there is one GIL
-    steps = sorted(step for span in run.work for step in ((span.start, 1), (span.end, -1)))
+    cpus = 1 if str(run.spans[0].lane).startswith('thread') else cpu_count()  # there is one GIL
+    steps = sorted(step for span in run.spans for step in ((span.start, 1), (span.end, -1)))
     at_work = itertools.accumulate(step for _, step in steps)
     possible = sum(
         min(workers, cpus) * (end - start)
         for workers, ((start, _), (end, _)) in zip(at_work, itertools.pairwise(steps), strict=False)
     )
-    return sum(span.share * (span.end - span.start) for span in run.work) / (possible or 1)
+    return sum(span.share * (span.end - span.start) for span in run.spans) / (possible or 1)

@@ -1,8 +1,10 @@
 """The picture of a comparison: times, what was under way when, and the curve of a scan."""
 
 import io
+import warnings
 from collections.abc import Sequence
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,11 +17,22 @@ LABEL_SPACE = 1.18  # of the longest time, for the label behind its bar
 
 
 def picture(entries: Sequence[Entry], suffix: str) -> bytes:
-    """Return a PNG or SVG file."""
+    """Return a PNG or SVG file, whatever a reader's matplotlibrc says; a $ is but a sign."""
+    file = io.BytesIO()
+    with matplotlib.rc_context(), warnings.catch_warnings(action='ignore'):  # of missing glyphs
+        matplotlib.rcdefaults()
+        matplotlib.rcParams['text.parse_math'] = False
+        figure_of(entries).savefig(file, format=suffix.removeprefix('.'))
+    return file.getvalue()
+
+
+def figure_of(entries: Sequence[Entry]) -> Figure:
+    """Return the figure: bars, curves if there is a scan, and what runs did when."""
     complete = [entry for entry in entries if entry.is_complete]
-    seen = [entry for entry in complete if entry.has_timeline]
+    seen = [entry for entry in complete if entry.shown.spans]
     scanned = [entry for entry in complete if entry.concurrency]
-    heights = [0.9 + 0.42 * len(complete)] + [3.2] * bool(scanned) + [1.4] * len(seen)
+    heights = [0.9 + 0.42 * len(complete)] + [3.2] * bool(scanned)
+    heights += [0.9 + 0.25 * len(each.shown.lanes) if each.computes else 1.25 for each in seen]
     figure = Figure(figsize=(WIDTH, sum(heights)), dpi=100, layout='constrained')
     bars, *others = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
     variants = list(dict.fromkeys(entry.variant for entry in complete))
@@ -31,31 +44,28 @@ def picture(entries: Sequence[Entry], suffix: str) -> bytes:
         draw_scan(others.pop(0), scanned, colors)
     for entry, axes in zip(seen, others, strict=True):
         axes.sharex(bars)
+        axes.tick_params(axis='x', labelbottom=entry is seen[-1])
         draw_timeline(axes, entry, colors[entry.variant])
     for axes in figure.axes:
         axes.spines[['top', 'right']].set_visible(False)
-    file = io.BytesIO()
-    figure.savefig(file, format=suffix.removeprefix('.'))
-    return file.getvalue()
+        axes.grid(axis='x', color='#dddddd')
+        axes.set_axisbelow(True)
+    return figure
 
 
 def draw_bars(axes: Axes, entries: Sequence[Entry], first: Entry, colors: dict[str, str]) -> None:
     """Draw the median of each entry, and lines from the shortest run to the longest."""
-    bars = axes.barh(
-        range(len(entries)),
-        [entry.median for entry in entries],
-        xerr=[
-            [entry.median - min(entry.elapsed) for entry in entries],
-            [max(entry.elapsed) - entry.median for entry in entries],
-        ],
-        color=[colors[entry.variant] for entry in entries],
-        error_kw={'ecolor': '#555555'},
-    )
+    medians = [entry.median for entry in entries]
+    below = [entry.median - min(entry.elapsed) for entry in entries]
+    above = [max(entry.elapsed) - entry.median for entry in entries]
+    rows, variants = range(len(entries)), [colors[entry.variant] for entry in entries]
+    bars = axes.barh(rows, medians, xerr=[below, above], color=variants, ecolor='#555555')
     labels = [f' {entry.median:.2f} s{entry.mark}, {entry.speed_up(first)}' for entry in entries]
     axes.bar_label(bars, labels, padding=6)
-    axes.set_yticks(range(len(entries)), [entry.name for entry in entries])
+    axes.set_yticks(rows, [entry.name for entry in entries])
     axes.invert_yaxis()
-    axes.set_xlabel('seconds (median); times as fast as the first')
+    mark = '; *: not printed, but seen' * any(entry.mark for entry in entries)
+    axes.set_xlabel(f'seconds (median); times as fast as the first{mark}')
 
 
 def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> None:
@@ -66,37 +76,37 @@ def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
             for entry in entries
             if entry.variant == variant
         )
-        concurrency, medians, limits = zip(*points, strict=True)
-        axes.plot(concurrency, medians, 'o-', color=colors[variant], label=variant)
-        axes.plot(concurrency, limits, '--', color=colors[variant], label=f'limit for {variant}')
+        at_once, medians, limits = zip(*points, strict=True)
+        axes.plot(at_once, medians, 'o-', color=colors[variant], label=f' {variant}')  # no _ first
+        axes.plot(at_once, limits, '--', color=colors[variant], label=f' limit for {variant}')
     ticks = sorted({entry.concurrency or 0 for entry in entries})
-    axes.set_xscale('log')
-    axes.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
+    axes.set(xscale='log', xlabel='concurrent requests (-m)', ylabel='seconds', ylim=(0, None))
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel('concurrent requests (-m)')
-    axes.set_ylabel('seconds')
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc='upper right')
 
 
 def draw_timeline(axes: Axes, entry: Entry, color: str) -> None:
-    """Draw a row for each request, or for each worker, whose bars are as full as it had a CPU."""
+    """Draw a row for each request; or for each worker, with bars as full as it had a CPU."""
     run = entry.shown
-    spans = sorted(run.work, key=lambda span: span.start)
-    lanes = list(dict.fromkeys(str(span.lane) for span in run.work)) if run.computes else []
+    spans = sorted([*run.spans, *run.held], key=lambda span: span.start)
+    lanes = run.lanes if entry.computes else []
+    rows = [lanes.index(span.lane) if lanes else row for row, span in enumerate(spans)]
     for is_used in (False, True):
-        heights = [0.8 * (span.share if is_used else 1) for span in spans]
+        heights = [0.2 if span.kind else 0.8 * (span.share if is_used else 1) for span in spans]
         axes.barh(
-            [lanes.index(str(span.lane)) if lanes else row for row, span in enumerate(spans)],
+            [row + 0.4 - height for row, height in zip(rows, heights, strict=True)],
             [span.end - span.start for span in spans],
             left=[span.start for span in spans],
             height=heights,
-            color=color,
+            align='edge',
+            color=['#cccccc' if span.kind else color for span in spans],
             alpha=1 if is_used else 0.3,
             edgecolor='white',
-            linewidth=0.5 * bool(lanes),
+            linewidth=0.8 if lanes and not is_used else 0,
         )
-    axes.set_yticks(range(len(lanes)), lanes)
+    axes.set_yticks(range(len(lanes)), [str(lane) for lane in lanes])
     axes.invert_yaxis()
-    noun = 'numbers; filled: share of a CPU' if lanes else 'requests'
-    axes.set_title(f'{entry.name}: {len(spans)} {noun}', loc='left', fontsize=10)
+    what = 'numbers; filled: share of a CPU; grey: results that wait for an earlier one'
+    title = f'{entry.name}: {len(run.spans)} {what if lanes else "requests"}'
+    axes.set_title(title, loc='left', fontsize=10)

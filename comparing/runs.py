@@ -1,19 +1,17 @@
 """Run a command in a fresh process, and keep what it prints, its memory, and its spans."""
 
 import os
-import re
-import signal
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from comparing.printed import RunError, content, errors_of, last_words, time_of
 from comparing.spans import NO_CHANGE, Span, calls_of, history, requests_since
 from support import interrupts
-from support.console import printable
 
 try:
     import psutil  # type: ignore[import-untyped]
@@ -23,133 +21,138 @@ MEASURES_MEMORY = psutil is not None
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDER = ROOT / 'comparing/recorder'
+NO_CALL = 'no call was recorded: does it import is_prime from primes?'
+NO_HISTORY = 'this server does not tell of requests'
+NO_REQUEST = 'no request has come: does it take -s, {url} or FLAGS_URL?'
 PERIOD = 0.05  # seconds from one look at a script's memory to the next
+RARELY = 100  # times as long as its processes take to be found, until that is done again
+CLOCK_STEP = 0.02  # seconds by which clocks, and rounded figures, may differ
 PATIENCE = 1.1  # seconds for a script to end after a signal
-LAST_LINE = re.compile(r'(?<![\w.,])(\d{1,9}\.\d+) ?s(?:ec(?:onds)?)?\.?\s*\Z')  # of output
-MAX_TOLD = 2000  # characters of what a command says of its failure
-BAR = re.compile(r'\d%\|')
-COUNT = re.compile(r'^(\d+) (?:flags? )?(download|not found|error|cancelled)', re.M)
 
 
 @dataclass
 class Run:
-    """One run of a command: seconds, bytes if psutil is there, and what is known to be when."""
+    """One run of a command: seconds, bytes if psutil is there, and what was when."""
 
     elapsed: float = 0
     peak_memory: int = 0
     spans: list[Span] = field(default_factory=list)
-    computes: bool = False  # the spans are calls, not requests
+    held: list[Span] = field(default_factory=list)  # waits of results for earlier ones
     errors: int = 0  # among the downloads
     first_error: str = ''  # as the script tells it
     is_printed: bool = True  # the time, by the script itself
+    doubt: str = ''  # why a printed time is not that of the run
 
     @property
-    def work(self) -> list[Span]:
-        """The spans of requests and calls, without those of results that wait."""
-        return [span for span in self.spans if not span.kind]
+    def lanes(self) -> list[int | str]:
+        """The connections or workers, in order of appearance."""
+        return list(dict.fromkeys(span.lane for span in self.spans))
+
+    def take_time(self, printed: float | None, duration: float, hint: str) -> None:
+        """Take the printed time if it can be that of the run, or else the one that was seen.
+
+        An answer cannot come before its delay is over; the server may note its end a bit late.
+        """
+        seen = max((span.end for span in self.spans), default=0)
+        least = max((span.start + span.delay for span in self.spans), default=0)
+        told = 'no time was printed'
+        if printed is not None:
+            if least - CLOCK_STEP < printed < duration + CLOCK_STEP:
+                self.elapsed = printed
+                return
+            why = f'less than the {seen:.2f} s from its first request or call to the last answer'
+            if printed > duration:
+                why = f'more than the {duration:.2f} s for which it ran'
+            self.doubt = f'{printed:g} s, {why}'
+            told = f'it printed {self.doubt}'
+        if not self.spans:
+            raise RunError(f'{told}, and {hint}', '')
+        self.elapsed, self.is_printed = seen, False
 
 
-class RunError(Exception):
-    """A script failed, or did no work; the message is what it said on stderr, and why."""
+def run_command(
+    command: list[str],
+    url: str = '',
+    here: bool = False,
+    computes: bool = False,
+    ignores_status: bool = False,
+) -> Run:
+    """Run a command here or in a folder of its own; {url} in it stands for a server's base URL.
 
-
-def run_command(command: list[str], url: str = '', function: str = '') -> Run:
-    """Run a command in a folder of its own; {url} in it stands for a server's base URL.
-
-    If a function is named, such as primes.is_prime, its calls are recorded. Raise RunError if the
-    command does not do its work, KeyboardInterrupt if this program has to stop.
+    If it computes, the calls of primes.is_prime are recorded. Raise RunError if the command does
+    not do its work; if this program has to stop, raise KeyboardInterrupt with what it said so far.
     """
-    interrupts.check()
-    before = history(url, NO_CHANGE)
+    before = history(url, NO_CHANGE) if url else {}
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
     ):
-        calls = Path(folder, 'calls.jsonl')
-        paths = [str(RECORDER)] * bool(function) + [str(ROOT)]
-        if 'PYTHONPATH' in os.environ:
-            paths.append(os.environ['PYTHONPATH'])
-        more = {'FLAGS_URL': url, 'RECORDED_FUNCTION': function, 'RECORDED_CALLS': str(calls)}
+        record = Path(folder, 'calls.jsonl')
+        paths = [str(RECORDER)] * computes + [str(ROOT), os.environ.get('PYTHONPATH', '')]
+        more = {'FLAGS_URL': url, 'RECORDED_CALLS': str(record)}
+        start = time.perf_counter()
         process = subprocess.Popen(
             [word.replace('{url}', url) for word in command],
-            cwd=folder,
-            env=os.environ | more | {'PYTHONPATH': os.pathsep.join(paths)},
+            cwd=None if here else folder,
+            env=os.environ | more | {'PYTHONPATH': os.pathsep.join(filter(None, paths))},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
         )
-        peak_memory = watch(process)
-        interrupts.check()
-        run = run_of(content(stdout), content(stderr), process.returncode)
-        run.peak_memory, run.computes = peak_memory, bool(function)
-        run.spans = calls_of(calls) if function else requests_since(url, before)
-    if not run.is_printed:
-        if not run.spans:
-            raise RunError('no time was printed, and no request or call was seen')
-        run.elapsed = max(span.end for span in run.spans)
+        try:
+            peak_memory, processes = watch(process)
+        except KeyboardInterrupt:
+            said = last_words(content(stdout), content(stderr))
+            end(process)
+            raise KeyboardInterrupt(said) from None
+        duration = time.perf_counter() - start
+        spans = [] if computes else requests_since(url, before, processes)
+        calls, held = calls_of(record) if computes else ([], [])
+        output, errors = content(stdout), content(stderr)
+    status = 0 if ignores_status and process.returncode > 0 else process.returncode
+    run = Run(0, peak_memory, spans or calls, held, *errors_of(output, errors, status))
+    hint = NO_CALL if computes else NO_REQUEST if before else NO_HISTORY
+    run.take_time(time_of(output), duration, hint)
     return run
 
 
-def run_of(output: str, errors: str, status: int) -> Run:
-    """Return what a command has reported of its run; raise RunError if it did not do its work."""
-    elapsed = LAST_LINE.search(output)
-    counts = {what: int(number) for number, what in COUNT.findall(output)}
-    failed = counts.get('error', 0)
-    failure = ''
-    if status not in ((0, 1) if failed else (0,)):  # 1: it has counted errors
-        by_signal = status < 0 and f'ended by {signal.Signals(-status).name}'
-        failure = by_signal or f'exit status {status}'
-    elif counts.get('cancelled'):
-        failure = f'{counts["cancelled"]} cancelled'
-    elif counts.get('download') == 0:
-        failure = 'nothing was downloaded'
-    if failure:
-        told = [printable(line) for line in errors.strip()[-MAX_TOLD:].splitlines()]
-        raise RunError('\n'.join([*told, f'({failure})']))
-    first_error = re.search(r'^\S+\.py: (.*)', errors, re.M) if failed else None
-    return Run(
-        float(elapsed[1]) if elapsed else 0,
-        errors=failed,
-        first_error=first_error[1] if first_error else '',
-        is_printed=elapsed is not None,
-    )
+def watch(process: subprocess.Popen[bytes]) -> tuple[int, set[int]]:
+    """Wait until a process ends; return the peak of its memory in bytes, and all processes.
 
-
-def content(file: IO[bytes]) -> str:
-    """Return the lines of a file as a terminal shows them, but without progress bars."""
-    file.seek(0)
-    text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
-    lines = (line.rpartition('\r')[2] for line in text.split('\n'))
-    return '\n'.join(line for line in lines if not BAR.search(line))
-
-
-def watch(process: subprocess.Popen[bytes]) -> int:
-    """Wait until a process ends, or a signal comes; return the peak of its memory in bytes."""
-    peak = 0
+    Finding those takes milliseconds where many run, so it is done less often than the rest.
+    """
+    peak, seen, known, next_search = 0, {process.pid}, [], 0.0
     while process.poll() is None:
-        peak = max(peak, memory(process.pid))
+        if time.monotonic() >= next_search:
+            before = time.process_time()
+            known = family(process.pid)
+            seen |= {each.pid for each in known}
+            next_search = time.monotonic() + RARELY * (time.process_time() - before)
+        peak = max(peak, sum(map(resident, known)))
         time.sleep(PERIOD)
-        if interrupts.stop_signal:
-            started = family(process.pid)  # maybe by a shell that would leave them behind
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
-            process.kill()
-            process.wait()
-            for each in started:
-                with suppress(psutil.Error):
-                    each.kill()
-    return peak
+        interrupts.check()
+    return peak, seen
 
 
-def memory(pid: int) -> int:
-    """Return the sum over a process and its descendants, in bytes; 0 if it is not known."""
-    total = 0
-    for each in family(pid):
-        with suppress(psutil.Error, OSError):  # it may just have ended
-            total += each.memory_info().rss
-    return total
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it has started, maybe by a shell that would leave them behind."""
+    started = family(process.pid)
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+    process.kill()
+    process.wait()
+    for each in started:
+        with suppress(psutil.Error):
+            each.kill()
+
+
+def resident(process: Any) -> int:
+    """Return the memory of a process in bytes; 0 if it is not known, or has just ended."""
+    with suppress(psutil.Error, OSError):
+        return int(process.memory_info().rss)
+    return 0
 
 
 def family(pid: int) -> list[Any]:
