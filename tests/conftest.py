@@ -130,7 +130,6 @@ CODE = [
     '*.txt',
     '__pycache__/*',
     'comparing/**/*',
-    'pools/**/*',
     'serving/**/*',
     'support/**/*',
 ]

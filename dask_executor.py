@@ -16,7 +16,7 @@ from support import interrupts
 from support.console import fail
 from support.workers import cpu_count
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
 
 
