@@ -6,13 +6,11 @@
     $ python3 compare.py primes --html primes.html
     $ python3 compare.py flags.py ~/flags_trio.py 'curl -sZ {url}/br/br.gif {url}/cn/cn.gif'
 
-The first word may be flags, which needs not be said, flags2, with its options and codes, or primes,
-with a number of workers. To compare your own, name them: a SCRIPT ends in .py, and a quoted COMMAND
-has {url} in it, where the server's URL is put. A SCRIPT without {url} gets -s and the URL. They run
-in the current folder, ours in folders of their own: in fresh processes and in turns, so that
-whatever slows the machine down for a while hits all alike.
-
-Times are those that scripts print last, if they can be true, or else those that the server saw.
+The first word may be flags (the default), flags2 with its options and codes, or primes with a
+number of workers. To compare your own, name them: a SCRIPT ends in .py, and a quoted COMMAND has
+{url} where it takes the server's URL; a SCRIPT without {url} gets it by -s. They run in the current
+folder, ours in folders of their own. Each run is a fresh process, and all take turns. Times are
+those that the last lines of output end with, if they can be true, or else those the server saw.
 """
 
 import argparse

@@ -71,8 +71,8 @@ def memory(url: str, codes: int) -> None:
     print('\nPeak memory in MB              -m 676  default')
     for script in BARE:
         command = [sys.executable, str(ROOT / script), '-s', url]
-        large = run_command([*command, '-e', '-l', str(codes), '-m', str(EVERY_CODE)])
-        peaks = (run.peak_memory / MEGABYTE for run in (large, run_command(command)))
+        large = run_command([*command, '-e', '-l', str(codes), '-m', str(EVERY_CODE)], url)
+        peaks = (run.peak_memory / MEGABYTE for run in (large, run_command(command, url)))
         print(f'{script:30}' + ''.join(f'{peak:8.1f}' for peak in peaks))
 
 

@@ -25,16 +25,14 @@ CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 OTHERS = ['flags_threadpool_futures.py', 'proc_pool.py', 'prime_pools.py', 'procs.py']
-LEAST_NAME = 30  # columns of a name that are shown on any terminal
+MAX_NAME = 40  # columns
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the options; what else is on the command line has no names."""
     title, _, more = description.partition('\n\n')
-    style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        usage=USAGE, description=title, epilog=more, formatter_class=style, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser(usage=USAGE, description=title, epilog=more)
+    parser.formatter_class, parser.allow_abbrev = argparse.RawDescriptionHelpFormatter, False
     add = parser.add_argument
     add('-n', '--runs', metavar='N', type=positive, help='runs of each (default: 3; primes: 1)')
     add('-w', '--warmup', metavar='N', type=natural, default=0, help='warm-up runs, not counted')
@@ -51,8 +49,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     add('--html', metavar='FILE', type=writable_file, help='write a page that shows the runs')
     add('--json', metavar='FILE', type=writable_file, help='write all measures')
     add('--csv', metavar='FILE', type=writable_file, help='write a line of figures for each')
-    what = 'write the table; a FILE may be -, which is standard output'
-    add('--markdown', metavar='FILE', type=writable_file, help=what)
+    add('--markdown', metavar='FILE', type=writable_file, help='write the table; - means stdout')
     return parser
 
 
@@ -70,14 +67,12 @@ def named(texts: Sequence[str], names: Sequence[str]) -> list[Entry]:
     """Return commands, the first of which have names; raise ValueError if one cannot be run."""
     if len(names) > len(texts):
         raise ValueError(f'--name: {len(names)} names for {len(texts)} scripts or commands')
-    most = max(shutil.get_terminal_size().columns // 2, LEAST_NAME)
     seen: Counter[str] = Counter()
     entries = []
     for name, text in zip([*names, *texts[len(names) :]], texts, strict=True):
-        short = shortened(printable(name), most)
+        short = shortened(printable(name), MAX_NAME)
         seen[short] += 1
-        number = f' ({seen[short]})' if seen[short] > 1 else ''  # for equal names
-        entries.append(command(short + number, text))
+        entries.append(command(short + f' ({seen[short]})' * (seen[short] > 1), text))
     return entries
 
 

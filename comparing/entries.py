@@ -70,11 +70,6 @@ class Entry:
         return f'{ratio:.{digits}f}±{error:.{digits}f}×'.replace('±0.', '±.')
 
     @property
-    def has_requests(self) -> bool:
-        """Whether a server told of the shown run."""
-        return self.is_complete and bool(self.shown.spans) and not self.computes
-
-    @property
     def in_flight(self) -> int:
         """The most requests, or calls, that were under way at once."""
         return most_in_flight(self.shown.spans)

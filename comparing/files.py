@@ -55,10 +55,9 @@ def write(path: Path, content: str | bytes) -> None:
 
 def measures(entries: Sequence[Entry]) -> str:
     """Return all measures as JSON, and where they come from."""
-    versions = {'python': platform.python_version(), 'httpx': httpx.__version__}
-    facts = {'platform': platform.platform(), 'options': sys.argv[1:]}
-    scripts = [asdict(entry) for entry in entries]
-    return json.dumps(versions | facts | {'scripts': scripts}, indent=2) + '\n'
+    facts: dict[str, Any] = {'python': platform.python_version(), 'httpx': httpx.__version__}
+    facts |= {'platform': platform.platform(), 'options': sys.argv[1:]}
+    return json.dumps(facts | {'scripts': [asdict(entry) for entry in entries]}, indent=2) + '\n'
 
 
 def csv_table(entries: Sequence[Entry]) -> str:
@@ -69,7 +68,8 @@ def csv_table(entries: Sequence[Entry]) -> str:
     for entry in (entry for entry in entries if entry.is_complete):
         times, run = entry.elapsed, entry.shown
         spread = statistics.stdev(times) if len(times) > 1 else ''
-        seen = (entry.in_flight, entry.limit) if entry.has_requests else ('', '')
+        is_seen = run.spans and not entry.computes
+        seen = (entry.in_flight, entry.limit) if is_seen else ('', '')
         figures = [statistics.mean(times), spread, run.elapsed, min(times), max(times)]
         writer.writerow([entry.name, *figures, run.peak_memory or '', *seen, entry.errors])
     return lines.getvalue()

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from comparing.entries import Entry, longest_shown
+from support.console import plural
 
 # Okabe and Ito's colours, which people with colour-blindness can tell apart
 COLORS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9']
@@ -45,6 +46,7 @@ def figure_of(entries: Sequence[Entry]) -> Figure:
     for entry, axes in zip(seen, others, strict=True):
         axes.sharex(bars)
         axes.tick_params(axis='x', labelbottom=entry is seen[-1])
+        axes.set_xlabel('seconds since the first of these began' * (entry is seen[-1]))
         draw_timeline(axes, entry, colors[entry.variant])
     for axes in figure.axes:
         axes.spines[['top', 'right']].set_visible(False)
@@ -72,7 +74,7 @@ def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
     """Draw the time of each variant over the requests at once, and the limit of each."""
     for variant in dict.fromkeys(entry.variant for entry in entries):
         points = sorted(
-            (entry.concurrency or 0, entry.median, entry.limit if entry.has_requests else None)
+            (entry.concurrency or 0, entry.median, entry.limit if entry.shown.spans else None)
             for entry in entries
             if entry.variant == variant
         )
@@ -107,6 +109,7 @@ def draw_timeline(axes: Axes, entry: Entry, color: str) -> None:
         )
     axes.set_yticks(range(len(lanes)), [str(lane) for lane in lanes])
     axes.invert_yaxis()
-    what = 'numbers; filled: share of a CPU; grey: results that wait for an earlier one'
-    title = f'{entry.name}: {len(run.spans)} {what if lanes else "requests"}'
-    axes.set_title(title, loc='left', fontsize=10)
+    title = plural(len(run.spans), 'number' if lanes else 'request')
+    title += '; filled: share of a CPU' * bool(lanes)
+    title += '; grey: result waits for an earlier one' * bool(run.held)
+    axes.set_title(f'{entry.name}: {title}', loc='left', fontsize=10)

@@ -16,7 +16,6 @@ AMOUNTS = ''.join(
     rf'(?:(\d{{1,9}}(?:\.\d+)?)\s*{unit}(?![a-z])[\s,]*(?:and\s+)?)?' for unit in UNITS
 )
 LAST_TIME = re.compile(rf'(?<![\w.,-])(?<!\d:)(?=\d){AMOUNTS}[.)\]!]*$', re.I)
-LAST_WORDS = 200  # characters of a line, among which a time has to be
 MAX_TOLD = 2000  # characters of what a command says of its failure
 BAR = re.compile(r'\d%\|')
 COUNT = re.compile(r'^(\d+) (?:flags? )?(download|not found|error|cancelled)', re.M)
@@ -37,7 +36,7 @@ def content(file: IO[bytes]) -> str:
 def time_of(output: str) -> float | None:
     """Return the seconds that the last line ends with, as in "20 downloads in 7.26s"."""
     last_line = output.rstrip().rpartition('\n')[2]
-    found = LAST_TIME.search(last_line[-LAST_WORDS:])
+    found = LAST_TIME.search(last_line[-200:])
     amounts = zip(found.groups(), UNITS.values(), strict=True) if found else ()
     return sum(float(number or 0) * unit for number, unit in amounts) if found else None
 

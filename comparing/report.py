@@ -48,7 +48,7 @@ def row(entry: Entry, first: Entry, is_repeated: bool) -> dict[str, str]:
     cells['MB'] = f'{entry.shown.peak_memory / MEGABYTE:.0f}'
     if is_repeated:
         cells |= {'min': f'{min(entry.elapsed):.2f}', 'max': f'{max(entry.elapsed):.2f}'}
-    if entry.has_requests:
+    if entry.shown.spans and not entry.computes:
         cells['in flight'] = str(entry.in_flight)
         if entry.limit and entry.median:
             cells |= {'limit': f'{entry.limit:.2f}', 'eff.': f'{entry.limit / entry.median:.2f}'}
@@ -80,13 +80,10 @@ def notes(entries: Sequence[Entry]) -> Iterator[str]:
     for entry in entries:
         if doubts := [run.doubt for run in entry.runs if run.doubt]:
             yield f'{entry.name} printed {doubts[0]}, so that is not its time.'
-    others = [entry for entry in entries if entry.codes != entries[0].codes]
-    if others:
-        first, *counts = (entry.codes.total() for entry in [entries[0], *others])
-        told = (
-            f'{entry.name} ({count}{" others" * (count == first)})'
-            for entry, count in zip(others, counts, strict=True)
-        )
+    work = [(entry.name, entry.codes) for entry in entries]
+    if others := [(name, codes.total()) for name, codes in work if codes != work[0][1]]:
+        first = work[0][1].total()
+        told = (f'{name} ({count}{" others" * (count == first)})' for name, count in others)
         size = plural(first, 'number' if entries[0].computes else 'request')
         yield f'Not the same work as {entries[0].name} ({size}): {", ".join(told)}.'
     for entry in entries:

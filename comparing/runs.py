@@ -54,15 +54,18 @@ class Run:
         An answer cannot come before its delay is over; the server may note its end a bit late.
         """
         seen = max((span.end for span in self.spans), default=0)
-        least = max((span.start + span.delay for span in self.spans), default=0)
+        answers = [each.start + each.delay for each in self.spans if isinstance(each.lane, int)]
+        least = max(answers, default=seen)
         told = 'no time was printed'
         if printed is not None:
             if least - CLOCK_STEP < printed < duration + CLOCK_STEP:
                 self.elapsed = printed
                 return
-            why = f'less than the {seen:.2f} s from its first request or call to the last answer'
-            if printed > duration:
-                why = f'more than the {duration:.2f} s for which it ran'
+            why = f'more than the {duration:.2f} s for which it ran'
+            if printed < duration:
+                why = (
+                    f'less than the {seen:.2f} s from its first request or call to the last answer'
+                )
             self.doubt = f'{printed:g} s, {why}'
             told = f'it printed {self.doubt}'
         if not self.spans:
@@ -71,16 +74,11 @@ class Run:
 
 
 def run_command(
-    command: list[str],
-    url: str = '',
-    here: bool = False,
-    computes: bool = False,
-    ignores_status: bool = False,
+    command: list[str], url: str, here: bool = False, computes: bool = False, lenient: bool = False
 ) -> Run:
     """Run a command here or in a folder of its own; {url} in it stands for a server's base URL.
 
-    If it computes, the calls of primes.is_prime are recorded. Raise RunError if the command does
-    not do its work; if this program has to stop, raise KeyboardInterrupt with what it said so far.
+    Raise RunError if it does not do its work, or KeyboardInterrupt; both have what it has said.
     """
     before = history(url, NO_CHANGE) if url else {}
     with (
@@ -110,7 +108,7 @@ def run_command(
         spans = [] if computes else requests_since(url, before, processes)
         calls, held = calls_of(record) if computes else ([], [])
         output, errors = content(stdout), content(stderr)
-    status = 0 if ignores_status and process.returncode > 0 else process.returncode
+    status = 0 if lenient and process.returncode > 0 else process.returncode
     run = Run(0, peak_memory, spans or calls, held, *errors_of(output, errors, status))
     hint = NO_CALL if computes else NO_REQUEST if before else NO_HISTORY
     run.take_time(time_of(output), duration, hint)

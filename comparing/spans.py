@@ -29,7 +29,7 @@ class Span:
     start: float
     end: float
     lane: int | str  # the client's port, as it stands for a connection; or a worker's name
-    delay: float = 0  # of the server; or all the time of a call
+    delay: float = 0  # of the server
     status: int = 200
     share: float = 1  # of the time of a call, in which its worker had a CPU
     kind: str | None = None  # or 'held', while a result waits for an earlier one
@@ -82,8 +82,7 @@ def calls_of(file: Path) -> tuple[list[Span], list[Span]]:
     for call in calls:
         start, end = (call[name] - calls[0]['start'] for name in ('start', 'end'))
         share = min(call['cpu'] / max(end - start, 1e-9), 1)
-        lane = lanes[tuple(call['worker'])]
-        spans.append(Span(call['n'], start, end, lane, delay=end - start, share=share))
+        spans.append(Span(call['n'], start, end, lanes[tuple(call['worker'])], share=share))
         ready[call['n']].append(spans[-1])
     shown = 0.0
     for n in (line['order'] for line in lines if 'order' in line):

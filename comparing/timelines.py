@@ -23,9 +23,9 @@ def timelines(entries: Sequence[Entry]) -> Iterator[str]:
     shown = [entry for entry in complete if entry.shown.spans]
     duration = longest_shown(shown)
     for entry in complete:
-        if entry not in shown:
+        if not entry.shown.spans:
             yield f'\n{entry.name}: no timeline, as nothing has told of any request or call.'
-    for entry in shown:
+            continue
         yield f'\n{entry.name}: {title(entry)}'
         for label, line in timeline(entry.shown, duration, width, entry.computes):
             yield f'{label} {colored(line, entry, entries)}'

@@ -19,7 +19,7 @@ plots = pytest.importorskip('comparing.plots')
 REQUESTS = Run(4.0, spans=[Span('BR', 1, 3, 1, delay=2), Span('CN', 0, 1, 1, delay=1)])
 CALL = Span('7', 0, 2, 'thread 1', share=0.5)
 WORK = Run(4.0, spans=[CALL], held=[replace(CALL, start=2, end=3, kind='held')])
-SIGNS = 'filled: share of a CPU; grey: results that wait for an earlier one'
+SIGNS = 'filled: share of a CPU; grey: result waits for an earlier one'
 
 
 def downloads(name: str, concurrency: int | None, *times: float, delay: float = 1) -> Entry:
@@ -42,7 +42,7 @@ def axes() -> Any:
 
 @pytest.mark.parametrize(
     ('run', 'title'),
-    [(REQUESTS, '2 requests'), (WORK, f'1 numbers; {SIGNS}')],
+    [(REQUESTS, '2 requests'), (WORK, f'1 number; {SIGNS}')],
     ids=['downloads', 'work'],
 )
 def test_words_are_times_speed_ups_and_titles(run: Run, title: str) -> None:

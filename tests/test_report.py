@@ -137,6 +137,13 @@ def test_printed_time_is_believed_between_the_last_answer_and_the_end(
     assert bool(run.doubt) == (printed is not None and not is_believed)
 
 
+def test_printed_time_of_calls_is_not_less_than_that_to_the_end_of_the_last() -> None:
+    for printed, is_believed in ((2.0, True), (1.9, False)):
+        run = Run(spans=[replace(CALL, end=1), CALL])
+        run.take_time(printed, 3, '')
+        assert run.is_printed == is_believed
+
+
 def test_time_that_cannot_be_true_is_none_if_nothing_was_seen() -> None:
     with pytest.raises(RunError, match=r'it printed 9 s, more than the 1\.00 s .*, and why'):
         Run().take_time(9.0, 1, 'why')
