@@ -12,9 +12,7 @@ UNITS = {  # and how many seconds they have
     r's(?:ec(?:ond)?s?)?': 1,
     r'ms': 0.001,
 }
-AMOUNTS = ''.join(
-    rf'(?:(\d{{1,9}}(?:\.\d+)?)\s*{unit}(?![a-z])[\s,]*(?:and\s+)?)?' for unit in UNITS
-)
+AMOUNTS = ''.join(rf'(?:(\d{{1,9}}(?:\.\d+)?)\s*{unit}[\s,]*(?:and\s+)?)?' for unit in UNITS)
 LAST_TIME = re.compile(rf'(?<![\w.,-])(?<!\d:)(?=\d){AMOUNTS}[.)\]!]*$', re.I)
 MAX_TOLD = 2000  # characters of what a command says of its failure
 BAR = re.compile(r'\d%\|')

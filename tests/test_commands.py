@@ -12,7 +12,7 @@ import pytest
 from comparisons import page_runs, rows
 from conftest import PATIENCE, RunScript, StartScript, members, needs_posix, wait_until
 
-from comparing.commands import named
+from comparing.commands import is_command, named
 from flags import POP20_CC
 
 ONCE = ['-n', 1, '--delay', 0.05, 0.1]
@@ -256,6 +256,23 @@ def test_what_cannot_be_run_is_a_usage_error(
     run = run_script('compare.py', *words)
     assert (run.returncode, run.stdout) == (2, '')
     assert re.fullmatch(rf'compare\.py[a-z ]*: error: {told}', run.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ('word', 'expected'),
+    [
+        ('mine.py', True),
+        ("'my dir/x.py' 2", True),
+        ('python3.14 mine.py', True),
+        ('my script.py', True),
+        ('sh get.sh {url}', True),
+        ('py', False),
+        ('my.pyc', False),
+        ('sh get.sh', False),
+    ],
+)
+def test_word_with_a_script_or_the_url_in_it_is_a_command(word: str, expected: bool) -> None:
+    assert is_command(word) == expected
 
 
 def test_thirty_names_are_short_and_unlike(monkeypatch: pytest.MonkeyPatch) -> None:

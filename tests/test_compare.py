@@ -409,13 +409,20 @@ def test_options_may_come_before_the_series_and_codes_after_a_scan(run_script: R
         'flags2_threadpool.py',
         'flags2_asyncio.py',
     ]
-    run = run_script('compare.py', 'flags2', '--scan', 1, 2, 'br', 'us', *SHORT, '--markdown', '-')
-    header, rule, *cells = run.stdout.splitlines()
+    run = run_script('compare.py', 'flags2', '--scan', 1, 2, 'br', 'us', *SHORT, '--json', '-')
+    scripts = {script['name']: script['runs'][0] for script in json.loads(run.stdout)['scripts']}
+    assert list(scripts) == [
+        f'flags2_{name}.py -m {number}' for name in ('threadpool', 'asyncio') for number in (1, 2)
+    ]
+    codes = [sorted(span['code'] for span in each['spans']) for each in scripts.values()]
+    assert codes == [['BR', 'US']] * 4
+
+
+def test_table_in_markdown_may_go_to_stdout_instead_of_the_other_one(run_script: RunScript) -> None:
+    header, rule, *cells = run_script('compare.py', *SHORTER, '--markdown', '-').stdout.splitlines()
     assert header.startswith('| script | time |')
     assert rule.startswith('| --- | ---: |')
-    assert [line.split(' | ')[0] for line in cells] == [
-        f'| flags2_{name}.py -m {number}' for name in ('threadpool', 'asyncio') for number in (1, 2)
-    ]
+    assert len(cells) == 2
 
 
 def test_help_names_what_can_be_compared_and_where_it_runs(run_script: RunScript) -> None:

@@ -22,7 +22,7 @@ from comparing.texts import ASCII_BLOCKS, columns, fit, shortened
 from comparing.timelines import MAX_ROWS, signs, timeline, timelines
 
 BR, CN = Span('BR', 0, 1, 1, delay=1), Span('CN', 1, 2, 1, delay=1)
-CALL = Span('7', 0, 2, 'thread 1', delay=2, share=0.5)
+CALL = Span('7', 0, 2, 'thread 1', share=0.5)
 WAIT = Span('7', 2, 3, 'thread 1', kind='held')
 
 seconds = st.floats(0, 100)
