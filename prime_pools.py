@@ -11,14 +11,24 @@ GIL, unless Python is free-threaded; serial is a single thread, to compare the o
 """
 
 import argparse
+import sys
+from concurrent import futures
 from time import perf_counter
+from typing import Any
 
-from pools.kinds import KINDS, NOUNS, executor_of
 from primes import NUMBERS
 from proc_pool import check
 from support.arguments import add_workers_argument, parse
-from support.console import plural
+from support.console import fail, plural
 from support.exits import orderly_exit
+
+NOUNS = {  # of a worker, by kind of executor
+    'thread': 'thread',
+    'serial': 'thread',
+    'interpreter': 'interpreter',
+    'dask': 'dask worker',
+}
+KINDS = [kind for kind in NOUNS if kind != 'interpreter' or sys.version_info >= (3, 14)]
 
 
 def main() -> None:
@@ -37,6 +47,24 @@ def main() -> None:
                 print(f'{n:16}  {label} {elapsed:9.6f}s', flush=True)
         time = perf_counter() - t0
         print(f'Total time: {time:.2f}s')
+
+
+def executor_of(kind: str, workers: int | None, scheduler: str | None) -> Any:
+    """Return an executor of a kind; fail if it is not to be had.
+
+    A scheduler is the address of one that dask's workers are connected to.
+    """
+    if kind == 'thread':
+        return futures.ThreadPoolExecutor(workers)
+    if kind == 'serial':
+        return futures.ThreadPoolExecutor(1)
+    if kind == 'interpreter':
+        return futures.InterpreterPoolExecutor(workers)  # type: ignore[attr-defined]
+    try:
+        from dask_executor import DaskExecutor
+    except ModuleNotFoundError:
+        fail("dask.distributed is not installed; try: pip install '.[cluster]'")
+    return DaskExecutor(workers, scheduler)
 
 
 def process_args() -> argparse.Namespace:

@@ -1,163 +1,91 @@
 #!/usr/bin/env python3
-"""Measure the flags2 scripts against the naive way, and against bare httpx.
+"""Measure the flags2 scripts against bare httpx, and against the naive way.
 
     $ python3 benchmarks/downloads.py
-    676 codes, no delays             seconds  times as fast
-    naive, 30 threads                  15.29
+    676 codes, no delays           script   bare  ratio
+    flags2_threadpool.py -m 30       0.81   0.72   1.12
     ...
 
-The naive way calls httpx.get for each flag on a pool of 30 threads. Bare httpx has a client per
-worker, and does nothing that a script would do beyond saving flags: it is the floor. Every
-figure stands beside the one it is compared with, from the same minute on the same machine.
+Each command is a fresh process in a fresh folder, and they take turns. Every figure is the median
+of some rounds, and stands beside the one to compare it with.
 """
 
 import argparse
-import asyncio
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import httpx  # noqa: E402
-
-import flags2_common  # noqa: E402
+from comparing.printed import time_of  # noqa: E402
 from comparing.report import MEGABYTE  # noqa: E402
-from comparing.runs import Run, run_command  # noqa: E402
+from comparing.runs import run_command  # noqa: E402
 from support import servers  # noqa: E402
 from support.arguments import positive  # noqa: E402
 
-EVERY_CC = flags2_common.expand_cc_args(True, False, [], 676)
-CONCURRENT = ['flags2_threadpool.py', 'flags2_asyncio.py']
-WORKERS = 30
-TIMEOUT = 6.1  # seconds
+BARE = {'flags2_threadpool.py': 'threads', 'flags2_asyncio.py': 'asyncio'}
+IMPORTS = 'import httpx, tqdm, argparse, concurrent.futures'
+EVERY_CODE = 676
 
 
-def run(script: str, *options: object) -> Run:
-    """Run a script with some options."""
-    return run_command([sys.executable, str(ROOT / script), *map(str, options)])
+def seconds(command: Sequence[object]) -> float:
+    """Return how long a command says it has taken, or else how long that was."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, *map(str, command)]
+        start = time.perf_counter()
+        run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+        return time_of(run.stdout) or time.perf_counter() - start
 
 
-def run_every(script: str, concurrent: int, url: str) -> Run:
-    """Run a script for all possible codes, this many at a time."""
-    return run(script, '-e', '-l', len(EVERY_CC), '-m', concurrent, '-s', url)
+def compare(name: str, ours: Sequence[object], other: Sequence[object], rounds: int) -> None:
+    """Print the medians of two commands that take turns, and their ratio."""
+    times = [(seconds(ours), seconds(other)) for _ in range(rounds)]
+    first, second = map(statistics.median, zip(*times, strict=True))
+    print(f'{name:30}{first:7.2f}{second:7.2f}{first / second:7.2f}', flush=True)
 
 
-def flag_url(base_url: str, cc: str) -> str:
-    """Return the URL of a flag."""
-    return f'{base_url}/{cc}/{cc}.gif'.lower()
+def compare_all(url: str, codes: int, rounds: int) -> None:
+    """Print all comparisons with bare httpx, and one with the naive way."""
+    bare = ROOT / 'benchmarks/bare_httpx.py'
+    print(f'{f"{codes} codes, no delays":30} script   bare  ratio')
+    for script, way in BARE.items():
+        for at_once in (30, EVERY_CODE):
+            options = ['-l', codes, '-m', at_once]
+            ours = [ROOT / script, '-e', '-s', url, *options]
+            compare(f'{script} -m {at_once}', ours, [bare, way, url, *options], rounds)
+    for script in BARE:
+        compare(f'{script} -h', [ROOT / script, '-h'], ['-c', IMPORTS], rounds)
+    print(f'\n{"":30}  naive script  ratio')
+    for script in BARE:
+        ours = [ROOT / script, '-e', '-s', url, '-l', codes]
+        compare(f'{script} -m 30', [bare, 'naive', url, '-l', codes], ours, 1)
 
 
-def naive(url: str) -> None:
-    """Download all codes with a client per request, on 30 threads."""
-
-    def download(cc: str) -> bytes:
-        return httpx.get(flag_url(url, cc), follow_redirects=True, timeout=TIMEOUT).content
-
-    with ThreadPoolExecutor(max_workers=WORKERS) as executor:
-        list(executor.map(download, EVERY_CC))
-
-
-def save(cc: str, response: httpx.Response, folder: Path) -> None:
-    """Save what a response brings, if it is a flag."""
-    if response.is_success:
-        (folder / f'{cc}.gif').write_bytes(response.content)
-
-
-def bare_threads(url: str, folder: Path) -> None:
-    """Download all codes with a client per thread."""
-    codes = iter(EVERY_CC)
-    context = httpx.create_ssl_context()
-
-    def work() -> None:
-        with httpx.Client(verify=context, trust_env=False, timeout=TIMEOUT) as client:
-            for cc in codes:
-                save(cc, client.get(flag_url(url, cc), follow_redirects=True), folder)
-
-    with ThreadPoolExecutor(max_workers=WORKERS) as executor:
-        list(executor.map(lambda _: work(), range(WORKERS)))
-
-
-def bare_coroutines(url: str, folder: Path) -> None:
-    """Download all codes with a client per coroutine."""
-    codes = iter(EVERY_CC)
-    context = httpx.create_ssl_context()
-
-    async def work() -> None:
-        async with httpx.AsyncClient(verify=context, trust_env=False, timeout=TIMEOUT) as client:
-            for cc in codes:
-                save(cc, await client.get(flag_url(url, cc), follow_redirects=True), folder)
-
-    async def supervisor() -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(work())
-
-    asyncio.run(supervisor())
-
-
-def seconds(download: Callable[..., None], *args: object) -> float:
-    """Return how long a download takes."""
-    start = time.perf_counter()
-    download(*args)
-    return time.perf_counter() - start
-
-
-def compare_with_naive(url: str) -> None:
-    """Print how many times as fast as the naive way the scripts are."""
-    baseline = seconds(naive, url)
-    print(f'{len(EVERY_CC)} codes, no delays             seconds  times as fast')
-    print(f'{"naive, 30 threads":30}{baseline:10.2f}')
-    for script, concurrent in [
-        ('flags2_sequential.py', 1),
-        *((name, WORKERS) for name in CONCURRENT),
-    ]:
-        elapsed = run_every(script, concurrent, url).elapsed
-        print(f'{script + f" -m {concurrent}":30}{elapsed:10.2f}{baseline / elapsed:15.1f}')
-
-
-def compare_with_bare_httpx(url: str, rounds: int) -> None:
-    """Print how much longer than bare httpx the scripts take, by the medians of some rounds."""
-    print(
-        f'\nThe same, {WORKERS} at once            script  bare httpx  ratio (medians of {rounds})'
-    )
-    for script, bare in zip(CONCURRENT, (bare_threads, bare_coroutines), strict=True):
-        with tempfile.TemporaryDirectory() as folder:
-            seconds(bare, url, Path(folder))  # it has yet to import some modules
-            times = [
-                (run_every(script, WORKERS, url).elapsed, seconds(bare, url, Path(folder)))
-                for _ in range(rounds)
-            ]
-        ours, floor = map(statistics.median, zip(*times, strict=True))
-        print(f'{script:30}{ours:10.2f}{floor:12.2f}{ours / floor:7.2f}')
-
-
-def memory(url: str) -> None:
+def memory(url: str, codes: int) -> None:
     """Print the peak memory of large and small runs."""
-    print('\nPeak memory in MB               -e -m 676   default')
-    for script in CONCURRENT:
-        large = run_every(script, 676, url).peak_memory or 0
-        small = run(script, '-s', url).peak_memory or 0
-        print(f'{script:30}{large / MEGABYTE:11.1f}{small / MEGABYTE:10.1f}')
+    print('\nPeak memory in MB              -m 676  default')
+    for script in BARE:
+        command = [sys.executable, str(ROOT / script), '-s', url]
+        large = run_command([*command, '-e', '-l', str(codes), '-m', str(EVERY_CODE)], url)
+        peaks = (run.peak_memory / MEGABYTE for run in (large, run_command(command, url)))
+        print(f'{script:30}' + ''.join(f'{peak:8.1f}' for peak in peaks))
 
 
 def main() -> None:
-    """Print all comparisons; takes about a minute."""
+    """Print all comparisons; takes about two minutes."""
     parser = argparse.ArgumentParser(description='Measure the flags2 scripts.')
     add = parser.add_argument
-    add('--codes', type=positive, default=len(EVERY_CC), help='how many (default: %(default)s)')
+    add('--codes', type=positive, default=EVERY_CODE, help='how many (default: %(default)s)')
     add('--rounds', type=positive, default=5, help='against bare httpx (default: %(default)s)')
     args = parser.parse_args()
-    del EVERY_CC[args.codes :]
     with servers.private_server('--max-delay=0') as url:
-        compare_with_naive(url)
-        compare_with_bare_httpx(url, args.rounds)
-        memory(url)
+        compare_all(url, args.codes, args.rounds)
+        memory(url, args.codes)
 
 
 if __name__ == '__main__':

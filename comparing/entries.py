@@ -1,15 +1,17 @@
 """What is compared, and what its runs show together: this defines time, speed-up and limit."""
 
+import itertools
 import math
 import statistics
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from comparing.runs import Run, limit, most_in_flight
+from comparing.runs import Run
+from comparing.spans import most_in_flight
+from support.arguments import cpu_count
 
 LEAST_RUNS = 3  # of which a spread can be told
-OUTLIER = 14.826  # median deviations: ten standard deviations of normally distributed times
-CLOCK_STEP = 0.01  # seconds
 
 
 @dataclass
@@ -19,6 +21,9 @@ class Entry:
     name: str
     command: list[str]
     concurrency: int | None = None  # where a scan has set it
+    computes: bool = False  # numbers are checked, nothing is downloaded
+    here: bool = False  # it runs in the current folder
+    is_script: bool = False  # of Python; others get no options
     runs: list[Run] = field(default_factory=list)
     failure: str = ''
 
@@ -28,87 +33,77 @@ class Entry:
         return self.name.removesuffix(f' -m {self.concurrency}')
 
     @property
-    def elapsed(self) -> list[float]:
-        """The times of all runs, in seconds."""
-        return [run.elapsed for run in self.runs]
-
-    @property
-    def median(self) -> float:
-        """The time of the run in the middle, in seconds."""
-        return statistics.median(self.elapsed)
-
-    @property
-    def mark(self) -> str:
-        """What marks the time of a script that has not printed it."""
-        return '' if all(run.is_printed for run in self.runs) else '*'
-
-    def ratio(self, first: 'Entry') -> float:
-        """Return how many times as fast as another entry this is; both are complete."""
-        return first.median / self.median
-
-    def speed_up(self, first: 'Entry') -> str:
-        """Return the ratio as text, with its error if that is known; a dash if nobody knows."""
-        if not (self.is_complete and first.is_complete and self.median):
-            return '-'
-        error = self.speed_up_error(first)
-        digits = 2 if 0 < error < 0.05 else 1
-        spread = f'±{error:.{digits}f}'.replace('±0', '±') if error else ''
-        return f'{self.ratio(first):.{digits}f}{spread}x'
-
-    def speed_up_error(self, first: 'Entry') -> float:
-        """Return the standard deviation of a ratio, by propagation of errors; 0 if unknown."""
-        if self is first or min(len(self.runs), len(first.runs)) < LEAST_RUNS or not first.median:
-            return 0
-        spreads = [statistics.stdev(each.elapsed) / each.median for each in (self, first)]
-        return self.ratio(first) * math.hypot(*spreads)
-
-    @property
-    def outliers(self) -> list[float]:
-        """The times far from the median by the rule of hyperfine; they are in hundredths."""
-        deviations = [abs(time - self.median) for time in self.elapsed]
-        usual = max(statistics.median(deviations), CLOCK_STEP / 2)
-        return [time for time in self.elapsed if abs(time - self.median) > OUTLIER * usual]
-
-    @property
     def is_complete(self) -> bool:
         """Whether there is something to compare: runs, none of which failed."""
         return bool(self.runs) and not self.failure
 
     @property
-    def has_requests(self) -> bool:
-        """Whether a server told of every run."""
-        return self.is_complete and all(run.requests for run in self.runs)
+    def elapsed(self) -> list[float]:
+        """The times of all runs, in seconds."""
+        return [run.elapsed for run in self.runs]
 
     @property
-    def has_timeline(self) -> bool:
-        """Whether it is known what the last run did when."""
-        return self.is_complete and bool(self.runs[-1].spans)
+    def shown(self) -> Run:
+        """The run in the middle, or the slower one of two: all that is shown is of this one."""
+        return sorted(self.runs, key=lambda run: run.elapsed)[len(self.runs) // 2]
 
     @property
-    def peak_memory(self) -> int:
-        """The most memory that a run took, in bytes; 0 if it is not known."""
-        return max((run.peak_memory or 0 for run in self.runs), default=0)
+    def median(self) -> float:
+        """The time of the shown run, in seconds."""
+        return self.shown.elapsed
+
+    @property
+    def mark(self) -> str:
+        """What marks a time that was seen, and not printed by the script."""
+        return '' if self.shown.is_printed else '*'
+
+    def speed_up(self, first: 'Entry') -> str:
+        """Return how many times as fast as another entry this is, and how sure that is."""
+        if not (self.is_complete and first.is_complete and self.median):
+            return '-'
+        ratio = first.median / self.median
+        if self is first or min(len(self.runs), len(first.runs)) < LEAST_RUNS or not ratio:
+            return f'{ratio:.1f}×'
+        spreads = [statistics.stdev(each.elapsed) / each.median for each in (self, first)]
+        error = ratio * math.hypot(*spreads)  # by propagation of errors
+        digits = 2 if error < 0.05 else 1
+        return f'{ratio:.{digits}f}±{error:.{digits}f}×'.replace('±0.', '±.')
+
+    @property
+    def in_flight(self) -> int:
+        """The most requests, or calls, that were under way at once."""
+        return most_in_flight(self.shown.spans)
+
+    @property
+    def limit(self) -> float:
+        """The least time in which so many workers can wait for the server's delays."""
+        delays = [span.delay for span in self.shown.spans]
+        return max(max(delays), sum(delays) / self.in_flight)
 
     @property
     def errors(self) -> int:
         """The errors of the run that had the most."""
-        return max((run.errors for run in self.runs), default=0)
+        return max(run.errors for run in self.runs)
 
     @property
-    def in_flight(self) -> int:
-        """The most requests that were under way at once."""
-        return max(most_in_flight(run.requests) for run in self.runs)
-
-    @property
-    def limit(self) -> float:
-        """The least time that the server's delays and the requests in flight allow."""
-        return statistics.median(
-            limit([each.delay for each in run.requests], most_in_flight(run.requests))
-            for run in self.runs
-        )
+    def codes(self) -> Counter[str]:
+        """How often the shown run has asked for each code, or has checked each number."""
+        return Counter(span.code for span in self.shown.spans)
 
 
-def last_duration(entries: Iterable[Entry]) -> float:
-    """Return how long the longest of the last runs took, as its timeline shows it, in seconds."""
-    ends = (each.end for entry in entries for each in entry.runs[-1].spans)
+def longest_shown(entries: Sequence[Entry]) -> float:
+    """Return how long the longest of the shown runs took, as its timeline shows it, in seconds."""
+    ends = (span.end for entry in entries for span in [*entry.shown.spans, *entry.shown.held])
     return max(ends, default=0) or 0.001  # by a coarse clock, they take no time
+
+
+def share_of_cpus(run: Run) -> float:
+    """Return the CPU time of workers, divided by what they would have had on an idle machine."""
+    cpus = 1 if str(run.spans[0].lane).startswith('thread') else cpu_count()  # there is one GIL
+    steps = sorted(step for span in run.spans for step in ((span.start, 1), (span.end, -1)))
+    at_work = itertools.accumulate(step for _, step in steps)
+    possible = sum(
+        min(workers, cpus) * (end - start)
+        for workers, ((start, _), (end, _)) in zip(at_work, itertools.pairwise(steps), strict=False)
+    )
+    return sum(span.share * (span.end - span.start) for span in run.spans) / (possible or 1)

@@ -1,61 +1,63 @@
 """The files that keep a comparison, which may as well be links, pipes or devices."""
 
 import argparse
+import base64
 import csv
 import io
 import json
 import platform
+import re
 import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from comparing.entries import Entry
+from comparing.runs import ROOT
+from comparing.spans import Span
+from comparing.texts import fit
 from support.console import reason
 
 COLUMNS = 'command mean stddev median min max memory in_flight limit errors'.split()
+STDOUT = Path('-')
+MAX_PICTURES = 60  # of a run with more requests, the bars have no room for flags
 
 
 def writable_file(text: str) -> Path:
-    """Argparse type: a file that can be written. It is left as it is."""
+    """Argparse type: a file that can be written, or - for stdout. It is left as it is."""
     path = Path(text)
     try:
         exists = path.exists()
-        if not path.is_fifo():  # whose reader would take this for all there is
+        if path != STDOUT and not path.is_fifo():  # whose reader would take this for all there is
             path.open('ab').close()
-        if not exists:
-            path.resolve().unlink()
+            if not exists:
+                path.resolve().unlink()
     except OSError as exc:
         raise argparse.ArgumentTypeError(reason(exc)) from exc
     return path
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write to whatever path leads to; raise OSError if that fails.
-
-    What is there is not replaced by a new file: it would have other permissions, and be no pipe.
-    """
+def write(path: Path, content: str | bytes) -> None:
+    """Write to what a path leads to, which keeps its mode, or stays a pipe."""
+    if path == STDOUT:
+        print(fit(str(content)), end='', flush=True)
+        return
     try:
-        path.write_bytes(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as exc:
         exc.filename = str(path)
         raise
 
 
-def measures(entries: Sequence[Entry], note: str) -> str:
-    """Return all measures as JSON, where they come from, and maybe why not to trust them."""
-    facts = {
-        'python': platform.python_version(),
-        'httpx': httpx.__version__,
-        'platform': platform.platform(),
-        'options': sys.argv[1:],
-        'note': note,
-        'scripts': [asdict(entry) for entry in entries],
-    }
-    return json.dumps(facts, indent=2)
+def measures(entries: Sequence[Entry]) -> str:
+    """Return all measures as JSON, and where they come from."""
+    facts: dict[str, Any] = {'python': platform.python_version(), 'httpx': httpx.__version__}
+    facts |= {'platform': platform.platform(), 'options': sys.argv[1:]}
+    return json.dumps(facts | {'scripts': [asdict(entry) for entry in entries]}, indent=2) + '\n'
 
 
 def csv_table(entries: Sequence[Entry]) -> str:
@@ -63,11 +65,49 @@ def csv_table(entries: Sequence[Entry]) -> str:
     lines = io.StringIO()
     writer = csv.writer(lines)
     writer.writerow(COLUMNS)
-    for entry in entries:
-        if entry.is_complete:
-            times = entry.elapsed
-            spread = statistics.stdev(times) if len(times) > 1 else ''
-            seen = (entry.in_flight, entry.limit) if entry.has_requests else ('', '')
-            figures = [statistics.mean(times), spread, entry.median, min(times), max(times)]
-            writer.writerow([entry.name, *figures, entry.peak_memory or '', *seen, entry.errors])
+    for entry in (entry for entry in entries if entry.is_complete):
+        times, run = entry.elapsed, entry.shown
+        spread = statistics.stdev(times) if len(times) > 1 else ''
+        is_seen = run.spans and not entry.computes
+        seen = (entry.in_flight, entry.limit) if is_seen else ('', '')
+        figures = [statistics.mean(times), spread, run.elapsed, min(times), max(times)]
+        writer.writerow([entry.name, *figures, run.peak_memory or '', *seen, entry.errors])
     return lines.getvalue()
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as a table in Markdown, the first one being the header."""
+    lines = [' | '.join(re.sub(r'[\\|*`<$]', r'\\\g<0>', cell) for cell in row) for row in rows]
+    lines.insert(1, ' | '.join(['---', *['---:'] * (len(rows[0]) - 1)]))
+    return ''.join(f'| {line} |\n' for line in lines)
+
+
+def page_data(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return the shown run of each script, as the page takes it, with the figures of the table."""
+    return [
+        {
+            'label': entry.name,
+            'elapsed': entry.median,
+            'speed_up': entry.speed_up(entries[0]),
+            'limit': entry.limit,
+            'most': entry.in_flight,
+            'work': entry.computes,
+            'lanes': entry.shown.lanes if entry.computes else [],
+            'requests': [
+                vars(span) | picture(span, len(entry.shown.spans))
+                for span in [*entry.shown.spans, *entry.shown.held]
+            ],
+        }
+        for entry in entries
+        if entry.is_complete and entry.shown.spans
+    ]
+
+
+def picture(request: Span, requests: int) -> dict[str, str]:
+    """Return the flag that a request has brought, as a URL, if it has room among the others."""
+    file = Path(ROOT, f'flags/{request.code}/{request.code}.gif'.lower())
+    is_flag = request.status == 200 and re.fullmatch('[A-Z]{2}', request.code) and file.exists()
+    if requests > MAX_PICTURES or not is_flag:
+        return {}
+    encoded = base64.b64encode(file.read_bytes()).decode()
+    return {'picture': f'data:image/gif;base64,{encoded}'}

@@ -1,4 +1,4 @@
-"""Text that shows how runs compare: a table and bars. Nothing here prints."""
+"""Text that shows how runs compare: a table, notes and bars. Nothing here prints."""
 
 import os
 import shutil
@@ -6,138 +6,122 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from comparing.conclusions import notes
-from comparing.entries import Entry
+from comparing.entries import Entry, share_of_cpus
+from comparing.runs import MEASURES_MEMORY
+from comparing.texts import BLOCKS, blocks, columns, fit, width_of
+from support.console import plural
 
 MEGABYTE = 1e6  # bytes
+HEADS = ['script', 'min', 'median', 'time', 'max', 'speed-up', 'MB']
+HEADS += ['in flight', 'limit', 'eff.', 'errors']
 FIRST_TO_GO = ['MB', 'min', 'max', 'eff.', 'median', 'time']  # bars show the last two
-BLOCKS = ' ▏▎▍▌▋▊▉█'
-ASCII_BLOCKS = ' #'
+MOMENT = 0.1  # seconds by which the shortest runs may differ
+LEAST_SHARE = 0.7  # of the time that CPUs could have given to workers
 COLORS = [34, 33, 32, 35, 36, 31]  # of a terminal that knows ANSI's
-RESET = '\033[0m'
 
 
-def report(entries: list[Entry]) -> Iterator[str]:
-    """Yield the lines of a table and of bars."""
+def report(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield the lines of a table, of notes and of bars."""
     width = shutil.get_terminal_size().columns
     complete = [entry for entry in entries if entry.is_complete]
     yield from table(rows(entries), width)
-    for note in notes(entries):
+    for note in notes(complete):
         yield from ['', *textwrap.wrap(note, width)]
-    if complete:
-        yield ''
-    yield from bars(complete, width)
+    yield from ['', *bars(complete, width)] if complete else []
 
 
-def rows(entries: list[Entry]) -> list[list[str]]:
-    """Return the table: a header, and a row for each entry."""
-    head = header(entries)
-    cells = [row(entry, entries) for entry in entries]
-    return [head, *([each.get(name, '-') for name in head] for each in cells)]
-
-
-def header(entries: list[Entry]) -> list[str]:
-    """Return the heads of the table's columns; times are in seconds."""
+def rows(entries: Sequence[Entry]) -> list[list[str]]:
+    """Return the table: a header, and a row for each entry; times are in seconds."""
     is_repeated = any(len(entry.runs) > 1 for entry in entries)
-    columns = ['script', *(['min', 'median', 'max'] if is_repeated else ['time']), 'speed-up']
-    if any(entry.peak_memory for entry in entries):
-        columns += ['MB']
-    if any(entry.has_requests for entry in entries):
-        columns += ['in flight', 'limit', 'eff.']
-    if any(entry.errors for entry in entries):
-        columns += ['errors']
-    return columns
+    cells = [row(entry, entries[0], is_repeated) for entry in entries]
+    heads = [head for head in HEADS if any(each.get(head, '0') != '0' for each in cells)]
+    return [heads, *([each.get(head, '-') for head in heads] for each in cells)]
 
 
-def row(entry: Entry, entries: list[Entry]) -> dict[str, str]:
+def row(entry: Entry, first: Entry, is_repeated: bool) -> dict[str, str]:
     """Return what is known of an entry; the speed-up is that over the first of all."""
-    cells = {'script': entry.name}
+    time = 'median' if is_repeated else 'time'
+    cells = {'script': entry.name, time: 'failed', 'speed-up': entry.speed_up(first)}
     if not entry.is_complete:
-        return cells | {'median': 'failed', 'time': 'failed'}
-    times = {'min': min(entry.elapsed), 'median': entry.median, 'max': max(entry.elapsed)}
-    cells |= {name: f'{seconds:.2f}' for name, seconds in times.items()}
-    cells['median'] += entry.mark
-    cells |= {'time': cells['median'], 'speed-up': entry.speed_up(entries[0])}
-    if entry.peak_memory:
-        cells |= {'MB': f'{entry.peak_memory / MEGABYTE:.0f}'}
-    if entry.has_requests:
-        cells |= {'in flight': str(entry.in_flight)}
+        return cells
+    cells |= {time: f'{entry.median:.2f}{entry.mark}', 'errors': str(entry.errors)}
+    cells['MB'] = f'{entry.shown.peak_memory / MEGABYTE:.0f}'
+    if is_repeated:
+        cells |= {'min': f'{min(entry.elapsed):.2f}', 'max': f'{max(entry.elapsed):.2f}'}
+    if entry.shown.spans and not entry.computes:
+        cells['in flight'] = str(entry.in_flight)
         if entry.limit and entry.median:
             cells |= {'limit': f'{entry.limit:.2f}', 'eff.': f'{entry.limit / entry.median:.2f}'}
-    return cells | {'errors': str(entry.errors)}
+    return cells
 
 
 def table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Return the rows in columns, the first one aligned left and the others right.
-
-    As long as they do not fit into the width, a column that is dispensable is left out, or else
-    the last one.
-    """
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    while len(columns) > 1 and sum(map(width_of, columns)) + 2 * (len(columns) - 1) > width:
-        heads = [column[0] for column in columns]
-        to_go = next((heads.index(name) for name in FIRST_TO_GO if name in heads), -1)
-        del columns[to_go]
-    cells = [
-        [f'{cell:{">" if number else "<"}{width_of(column)}}' for cell in column]
-        for number, column in enumerate(columns)
-    ]
+    """Return the rows in columns, without those that matter least if there is no room for all."""
+    table = [[fit(cell) for cell in column] for column in zip(*rows, strict=True)]
+    while len(table) > 1 and sum(map(width_of, table)) + 2 * (len(table) - 1) > width:
+        heads = [column[0] for column in table]
+        del table[next((heads.index(name) for name in FIRST_TO_GO if name in heads), -1)]
+    names, *others = table
+    cells = [padded(names), *([cell.rjust(width_of(each)) for cell in each] for each in others)]
     return ['  '.join(row).rstrip() for row in zip(*cells, strict=True)]
 
 
-def width_of(column: Sequence[str]) -> int:
-    """Return the width of the widest cell."""
-    return max(map(len, column))
+def padded(names: Sequence[str]) -> list[str]:
+    """Return the names with spaces behind them, so that all are equally wide."""
+    return [name + ' ' * (width_of(names) - columns(name)) for name in names]
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as a table in Markdown, the first one being the header."""
-    header, *body = rows
-    rule = ['---', *['---:'] * (len(header) - 1)]
-    cells = ([cell.replace('|', r'\|') for cell in row] for row in (header, rule, *body))
-    return ''.join(f'| {" | ".join(row)} |\n' for row in cells)
+def notes(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield what to know, or to doubt, about the figures of complete entries."""
+    if not MEASURES_MEMORY:
+        yield "Memory is not shown: pip install '.[compare]' brings psutil."
+    if any(entry.mark for entry in entries):
+        yield '* Not printed, but seen: from the first request or call to the last answer.'
+    for entry in entries:
+        if doubts := [run.doubt for run in entry.runs if run.doubt]:
+            yield f'{entry.name} printed {doubts[0]}, so that is not its time.'
+    work = [(entry.name, entry.codes) for entry in entries]
+    if others := [(name, codes.total()) for name, codes in work if codes != work[0][1]]:
+        first = work[0][1].total()
+        told = (f'{name} ({count}{" others" * (count == first)})' for name, count in others)
+        size = plural(first, 'number' if entries[0].computes else 'request')
+        yield f'Not the same work as {entries[0].name} ({size}): {", ".join(told)}.'
+    for entry in entries:
+        if (longest := max(entry.elapsed)) > 2 * entry.median + MOMENT:
+            far_off = f'A run of {entry.name} took {longest:.2f} s, far from the median'
+            yield f'{far_off}: something else may have kept the machine busy.'
+        computed = [run for run in entry.runs if entry.computes and run.spans]
+        if (share := min(map(share_of_cpus, computed), default=1)) < LEAST_SHARE:
+            yield (
+                f'{entry.name} had {share:.0%} of the time of the CPUs that its workers asked for: '
+                'something else kept the machine busy, so this time says little.'
+            )
 
 
-def bars(entries: list[Entry], width: int) -> Iterator[str]:
+def bars(entries: Sequence[Entry], width: int) -> Iterator[str]:
     """Yield a line for each median, with a bar where there is room for one."""
-    longest = max((entry.median for entry in entries), default=0)
-    label_width = max((len(entry.name) for entry in entries), default=0)
+    longest = max(entry.median for entry in entries)
+    names = [fit(entry.name) for entry in entries]
     figures = [f'{entry.median:.2f} s{entry.mark}' for entry in entries]
-    space = width - label_width - max(map(len, figures), default=0) - 2
-    for entry, figure in zip(entries, figures, strict=True):
-        if space > 0:
-            line = colored(bar(entry.median, longest, space, blocks()), entry, entries)
-            yield f'{entry.name:{label_width}} {line} {figure}'
-        else:
-            yield f'{entry.name} {figure}'
+    space = width - width_of(names) - width_of(figures) - 2
+    names = padded(names) if space > 0 else names
+    for entry, name, figure in zip(entries, names, figures, strict=True):
+        line = bar(entry.median, longest, space, blocks()) if space > 0 else ''
+        yield ' '.join(filter(None, [name, colored(line, entry, entries), figure]))
 
 
 def bar(value: float, longest: float, width: int, blocks: str = BLOCKS) -> str:
-    """Return a bar that would fill the width if value were the longest one.
-
-    >>> bar(2.5, 10, 8, ASCII_BLOCKS)
-    '##'
-    """
+    """Return a bar that would fill the width if value were the longest one."""
     parts = len(blocks) - 1
     share = value / longest if longest else 0
     full, rest = divmod(round(share * width * parts), parts)
     return blocks[-1] * full + (blocks[rest] if rest else '') or blocks[1]
 
 
-def blocks() -> str:
-    """Return the characters to draw with that standard output can take."""
-    try:
-        BLOCKS.encode(sys.stdout.encoding or 'utf-8')  # a StringIO takes all
-    except UnicodeEncodeError:
-        return ASCII_BLOCKS
-    return BLOCKS
-
-
-def colored(text: str, entry: Entry, entries: list[Entry]) -> str:
+def colored(text: str, entry: Entry, entries: Sequence[Entry]) -> str:
     """Return text in the colour of the variant, if a terminal shows it: see no-color.org."""
     unwanted = os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb'
     if unwanted or not sys.stdout.isatty() or not text.strip():
         return text
     variants = list(dict.fromkeys(each.variant for each in entries))
-    color = COLORS[variants.index(entry.variant) % len(COLORS)]
-    return f'\033[{color}m{text}{RESET}'
+    return f'\033[{COLORS[variants.index(entry.variant) % len(COLORS)]}m{text}\033[0m'

@@ -1,22 +1,16 @@
-"""Facts: run a command in a fresh process, and keep what it, its memory and the server show."""
+"""Run a command in a fresh process, and keep what it prints, its memory, and its spans."""
 
-import itertools
 import os
-import re
-import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from comparing.work import CALLS_FILE, Call, Work, read_work
-from support import interrupts
-from support.console import printable
+from comparing.printed import RunError, content, errors_of, last_words, time_of
+from comparing.spans import NO_CHANGE, Span, calls_of, history, requests_since
 
 try:
     import psutil  # type: ignore[import-untyped]
@@ -25,155 +19,136 @@ except ImportError:  # it comes with the extra "compare"
 MEASURES_MEMORY = psutil is not None
 
 ROOT = Path(__file__).resolve().parent.parent
-PERIOD = 0.02  # seconds from one look at a script's memory to the next
+RECORDER = ROOT / 'comparing/recorder'
+NO_CALL = 'no call was recorded: does it import is_prime from primes?'
+NO_HISTORY = 'this server does not tell of requests'
+NO_REQUEST = 'no request has come: does it take -s, {url} or FLAGS_URL?'
+PERIOD = 0.05  # seconds from one look at a script's memory to the next
+RARELY = 100  # times as long as its processes take to be found, until that is done again
+CLOCK_STEP = 0.02  # seconds by which clocks, and rounded figures, may differ
 PATIENCE = 1.1  # seconds for a script to end after a signal
-LAST_LINE = re.compile(r' (\d{1,9}\.\d+) ?s(?:econds)?\.?\s*\Z')  # such as "20 downloads in 7.26s"
-MAX_TOLD = 2000  # characters of what a command says of its failure
-BAR = re.compile(r'\d%\|')
-COUNT = re.compile(r'^(\d+) (?:flags? )?(download|not found|error|cancelled)', re.M)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a server has logged of one request, in seconds from the first one of its run."""
-
-    code: str
-    start: float
-    end: float
-    delay: float
-    status: int = 200
-    lane: int = 0  # the client's port, as it stands for a connection
 
 
 @dataclass
 class Run:
-    """One run of a command: seconds, bytes if psutil is there, and requests if a server told."""
+    """One run of a command: seconds, bytes if psutil is there, and what was when."""
 
-    elapsed: float
-    peak_memory: int | None
-    requests: list[Request]
-    work: Work | None = None  # what workers computed, if that was recorded
+    elapsed: float = 0
+    peak_memory: int = 0
+    spans: list[Span] = field(default_factory=list)
+    held: list[Span] = field(default_factory=list)  # waits of results for earlier ones
     errors: int = 0  # among the downloads
     first_error: str = ''  # as the script tells it
     is_printed: bool = True  # the time, by the script itself
+    doubt: str = ''  # why a printed time is not that of the run
 
     @property
-    def spans(self) -> Sequence[Request | Call]:
-        """What a timeline shows of the run."""
-        return self.work.calls if self.work else self.requests
+    def lanes(self) -> list[int | str]:
+        """The connections or workers, in order of appearance."""
+        return list(dict.fromkeys(span.lane for span in self.spans))
 
-    def take_time(self, hint: str) -> None:
-        """Take the time from the spans if the script has printed none; fail if there are none."""
-        if not self.is_printed and not self.spans:
-            raise RunError(f'no time was printed, and {hint}')
-        if not self.is_printed:
-            self.elapsed = max(span.end for span in self.spans)
+    def take_time(self, printed: float | None, duration: float, hint: str) -> None:
+        """Take the printed time if it can be that of the run, or else the one that was seen.
+
+        An answer cannot come before its delay is over; the server may note its end a bit late.
+        """
+        seen = max((span.end for span in self.spans), default=0)
+        answers = [each.start + each.delay for each in self.spans if isinstance(each.lane, int)]
+        least = max(answers, default=seen)
+        told = 'no time was printed'
+        if printed is not None:
+            if least - CLOCK_STEP < printed < duration + CLOCK_STEP:
+                self.elapsed = printed
+                return
+            why = f'more than the {duration:.2f} s for which it ran'
+            if printed < duration:
+                why = (
+                    f'less than the {seen:.2f} s from its first request or call to the last answer'
+                )
+            self.doubt = f'{printed:g} s, {why}'
+            told = f'it printed {self.doubt}'
+        if not self.spans:
+            raise RunError(f'{told}, and {hint}', '')
+        self.elapsed, self.is_printed = seen, False
 
 
-class RunError(Exception):
-    """A script failed, or did no work; the message is what it said on stderr, and why."""
+def run_command(
+    command: list[str], url: str, here: bool = False, computes: bool = False, lenient: bool = False
+) -> Run:
+    """Run a command here or in a folder of its own; {url} in it stands for a server's base URL.
 
-
-def most_in_flight(requests: Iterable[Request]) -> int:
-    """Return how many requests were under way at once, at the most."""
-    begins_and_ends = [step for each in requests for step in ((each.end, -1), (each.start, 1))]
-    in_flight = itertools.accumulate(step for _, step in sorted(begins_and_ends))
-    return max(1, *in_flight) if begins_and_ends else 0  # by a coarse clock, they take no time
-
-
-def limit(delays: Sequence[float], concurrency: int) -> float:
-    """Return the least time in which this many workers can wait for the delays, in seconds.
-
-    >>> limit([1, 1, 4], concurrency=2)
-    4
+    Raise RunError if it does not do its work, or KeyboardInterrupt; both have what it has said.
     """
-    return max(max(delays), sum(delays) / concurrency)
-
-
-def run_command(command: list[str], url: str = '', ignores_status: bool = False) -> Run:
-    """Run a command in a folder of its own; {url} in it stands for a server's base URL.
-
-    Raise RunError if it does not do its work, KeyboardInterrupt if this program has to stop.
-    """
-    interrupts.check()
-    paths = [str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]
-    server = {'FLAGS_URL': url} if url else {}
+    before = history(url, NO_CHANGE) if url else {}
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
     ):
+        record = Path(folder, 'calls.jsonl')
+        paths = [str(RECORDER)] * computes + [str(ROOT), os.environ.get('PYTHONPATH', '')]
+        more = {'FLAGS_URL': url, 'RECORDED_CALLS': str(record)}
+        start = time.perf_counter()
         process = subprocess.Popen(
             [word.replace('{url}', url) for word in command],
-            cwd=folder,
-            env=os.environ | {'PYTHONPATH': os.pathsep.join(paths)} | server,
+            cwd=None if here else folder,
+            env=os.environ | more | {'PYTHONPATH': os.pathsep.join(filter(None, paths))},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
         )
-        peak_memory = watch(process)
-        interrupts.check()
-        ignored = ignores_status and process.returncode > 0
-        status = 0 if ignored else process.returncode
-        run = run_of(content(stdout), content(stderr), status)
-        run.peak_memory = peak_memory
-        run.work = read_work(Path(folder, CALLS_FILE))
+        try:
+            peak_memory, processes = watch(process)
+        except KeyboardInterrupt:
+            said = last_words(content(stdout), content(stderr))
+            end(process)
+            raise KeyboardInterrupt(said) from None
+        duration = time.perf_counter() - start
+        spans = [] if computes else requests_since(url, before, processes)
+        calls, held = calls_of(record) if computes else ([], [])
+        output, errors = content(stdout), content(stderr)
+    status = 0 if lenient and process.returncode > 0 else process.returncode
+    run = Run(0, peak_memory, spans or calls, held, *errors_of(output, errors, status))
+    hint = NO_CALL if computes else NO_REQUEST if before else NO_HISTORY
+    run.take_time(time_of(output), duration, hint)
     return run
 
 
-def run_of(output: str, errors: str, status: int) -> Run:
-    """Return what a command has reported of its run; raise RunError if it did not do its work."""
-    elapsed = LAST_LINE.search(output)
-    counts = {what: int(number) for number, what in COUNT.findall(output)}
-    failed = counts.get('error', 0)
-    failure = ''
-    if status not in ((0, 1) if failed else (0,)):  # 1: it has counted errors
-        by_signal = status < 0 and f'ended by {signal.Signals(-status).name}'
-        failure = by_signal or f'exit status {status}'
-    elif counts.get('cancelled'):
-        failure = f'{counts["cancelled"]} cancelled'
-    elif counts.get('download') == 0:
-        failure = 'nothing was downloaded'
-    if failure:
-        told = [printable(line) for line in errors.strip()[-MAX_TOLD:].splitlines()]
-        raise RunError('\n'.join([*told, f'({failure})']))
-    first_error = re.search(r'^\S+\.py: (.*)', errors, re.M) if failed else None
-    return Run(
-        float(elapsed[1]) if elapsed else 0,
-        None,
-        [],
-        errors=failed,
-        first_error=first_error[1] if first_error else '',
-        is_printed=elapsed is not None,
-    )
+def watch(process: subprocess.Popen[bytes]) -> tuple[int, set[int]]:
+    """Wait until a process ends; return the peak of its memory in bytes, and all processes.
 
-
-def watch(process: subprocess.Popen[bytes]) -> int | None:
-    """Wait until a process ends, or a signal comes; return the peak of its memory in bytes."""
-    peak = 0
+    Finding those takes milliseconds where many run, so it is done less often than the rest.
+    """
+    peak, seen, known, next_search = 0, {process.pid}, [], 0.0
     while process.poll() is None:
-        peak = max(peak, memory(process.pid))
+        if time.monotonic() >= next_search:
+            before = time.process_time()
+            known = family(process.pid)
+            seen |= {each.pid for each in known}
+            next_search = time.monotonic() + RARELY * (time.process_time() - before)
+        peak = max(peak, sum(map(resident, known)))
         time.sleep(PERIOD)
-        if interrupts.run.stop_signal:
-            started = family(process.pid)  # maybe by a shell that would leave them behind
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
-            process.kill()
-            process.wait()
-            for each in started:
-                with suppress(psutil.Error):
-                    each.kill()
-    return peak or None
+    return peak, seen
 
 
-def memory(pid: int) -> int:
-    """Return the sum over a process and its descendants, in bytes; 0 if it is not known."""
-    total = 0
-    for each in family(pid):
-        with suppress(psutil.Error, OSError):  # it may just have ended
-            total += each.memory_info().rss
-    return total
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it has started, maybe by a shell that would leave them behind."""
+    started = family(process.pid)
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+    process.kill()
+    process.wait()
+    for each in started:
+        with suppress(psutil.Error):
+            each.kill()
+
+
+def resident(process: Any) -> int:
+    """Return the memory of a process in bytes; 0 if it is not known, or has just ended."""
+    with suppress(psutil.Error, OSError):
+        return int(process.memory_info().rss)
+    return 0
 
 
 def family(pid: int) -> list[Any]:
@@ -183,22 +158,3 @@ def family(pid: int) -> list[Any]:
             process = psutil.Process(pid)
             return [process, *process.children(recursive=True)]
     return []
-
-
-def content(file: IO[bytes]) -> str:
-    """Return the lines of a file as a terminal shows them, but without progress bars."""
-    file.seek(0)
-    text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
-    lines = (line.rpartition('\r')[2] for line in text.split('\n'))
-    return '\n'.join(line for line in lines if not BAR.search(line))
-
-
-def requests_of(entries: Iterable[dict[str, Any]]) -> list[Request]:
-    """Return requests as a server has noted them; times count from the first start."""
-    entries = list(entries)
-    begin = min((entry['start'] for entry in entries), default=0)
-    facts = itemgetter('delay', 'status', 'lane')
-    return [
-        Request(entry['code'], entry['start'] - begin, entry['end'] - begin, *facts(entry))
-        for entry in entries
-    ]

@@ -124,7 +124,15 @@ class Server(NamedTuple):
 
 StartServer = Callable[..., Server]
 
-CODE = ['*.py', '*.html', '*.txt', '__pycache__/*', 'comparing/**/*', 'pools/**/*', 'support/**/*']
+CODE = [
+    '*.py',
+    '*.html',
+    '*.txt',
+    '__pycache__/*',
+    'comparing/**/*',
+    'serving/**/*',
+    'support/**/*',
+]
 
 
 def command(script: str, *args: object, folder: Path = ROOT, method: str = '') -> list[str]:

@@ -42,7 +42,7 @@ from cpu_tools import MAX_WORKERS, METHODS, SMALL, answers, cpu_script, output_o
 from endings import complaints, counts
 from raw_server import by_code, misbehaving, raw_server
 
-from comparing.runs import most_in_flight, requests_of
+from comparing.spans import most_in_flight, requests_of
 from flags import POP20_CC
 from primes import PRIMALITY
 from support.console import plural

@@ -28,7 +28,7 @@ from raw_server import (
     response,
 )
 
-from comparing.runs import memory
+from comparing.runs import family, resident
 from support import clients
 from support.console import reason
 
@@ -259,7 +259,7 @@ def peak_memory(process: subprocess.Popen[str]) -> int:
     peak = 0
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        peak = max(peak, memory(process.pid))
+        peak = max(peak, sum(map(resident, family(process.pid))))
         time.sleep(0.01)
     return peak
 

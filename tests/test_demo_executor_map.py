@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from conftest import RunScript, altered_copy, command, started
+from conftest import command, started
 
 SCHEDULE = {f'result {i}: {i * 10}': second for i, second in enumerate([0, 1, 2, 3, 5])}
 TOLERANCE = 0.8  # seconds
@@ -34,16 +34,3 @@ def test_lines_come_whole_and_when_the_chapter_says() -> None:
         for n in range(5)
         for doing in (f'doing nothing for {n}s...', 'done.')
     )
-
-
-def test_timeline_shows_what_map_holds_back(run_script: RunScript) -> None:
-    """The first of three calls is the longest, so the results of the others wait."""
-    numbers = altered_copy('demo_executor_map.py', 'range(5)', '[0.6, 0, 0.3]')
-    run = run_script('compare.py', 'map', folder=numbers, COLUMNS='66')
-    title, *lines = run.stdout.split('demo_executor_map.py')[-1].splitlines()
-    assert run.returncode == 0
-    bars = {line.split()[1]: re.findall('[█·]+', line)[0] for line in lines if '█' in line}
-    assert re.fullmatch('█{50,}', bars['0.6'])
-    assert re.fullmatch('█·{50,}', bars['0'])
-    assert re.fullmatch('█{25,35}·{25,35}', bars['0.3'])
-    assert 'result waits for an earlier one' in title

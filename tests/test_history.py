@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from support import history
-from support.history import Client, Exchange, History
+from serving import history
+from serving.history import Client, Exchange, History
 
 
 def begin(

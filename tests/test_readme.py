@@ -35,7 +35,7 @@ CODES = re.compile(r'(?:[A-Z]{2} ){4,}')
 VARYING = [
     (r'[^\n]*\r', ''),  # earlier states of a bar
     (r'^Nothing listens on port .*\n', ''),
-    (r'\n\n(The machine was busy|\S+\.py had \d+%|A run of)[^\n]*(\n[^\n]+)*', ''),
+    (r'\n\n(\S+\.py had \d+%|A run of)[^\n]*(\n[^\n]+)*', ''),
     (r'(localhost|127\.0\.0\.1):\d+', 'HOST:PORT'),
     (r'^(\S+\.py): [A-Z]{2}: ', r'\1: CODE: '),  # the first error
     (r'0x[0-9a-f]+', 'ADDRESS'),

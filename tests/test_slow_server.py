@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import struct
@@ -436,7 +435,7 @@ def test_connection_that_is_reset_costs_one_line(quiet_server: Server) -> None:
 
 def test_silent_connection_is_closed_after_a_minute() -> None:
     """Have a short minute: for a client that has asked nothing yet, and for one that has."""
-    folder = altered_copy('slow_server.py', 'IDLE_TIMEOUT = 60.0', 'IDLE_TIMEOUT = 0.2')
+    folder = altered_copy('serving/handler.py', 'IDLE_TIMEOUT = 60.0', 'IDLE_TIMEOUT = 0.2')
     with started(command('slow_server.py', 0, '--max-delay', 0, folder=folder)) as server:
         url = greeting(server)
         for request in (b'', ask('zz')):
@@ -610,18 +609,6 @@ def test_signals_that_are_ignored_at_the_start_stay_ignored() -> None:
         time.sleep(0.1)
         assert httpx.get(url + path('br')).status_code == 200
         assert server.poll() is None
-
-
-def test_it_serves_without_the_page_too(tmp_path: Path, client: httpx.Client) -> None:
-    shutil.copy(ROOT / 'slow_server.py', tmp_path)
-    shutil.copytree(ROOT / 'support', tmp_path / 'support')
-    (tmp_path / 'other').touch()
-    with started(command('slow_server.py', 0, '--max-delay', 0, folder=tmp_path)) as server:
-        site = greeting(server).removesuffix('flags')
-        statuses = [client.get(site + name).status_code for name in ('', 'other')]
-        server.terminate()
-        assert server.communicate()[0] == ''  # it does not say where to watch
-    assert statuses == [404, 200]
 
 
 def test_help_names_a_folder_with_a_percent_sign(

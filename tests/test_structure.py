@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from comparisons import needs_matplotlib
-from conftest import ROOT, Server, needs_dask
+from conftest import ROOT, Server
 
 import flags
 import flags2_asyncio
@@ -102,11 +102,10 @@ def test_flags_are_waited_for_as_long_as_in_the_book(
     [
         ('support', 'comparing'),
         pytest.param('comparing', '', marks=needs_matplotlib),
-        pytest.param('pools', '', marks=needs_dask),
     ],
 )
 def test_helpers_import_no_script(helpers: str, above: str) -> None:
-    files = {path.stem for path in ROOT.glob(f'{helpers}/[a-z]*.py')} - {'recorded'}  # a program
+    files = {path.stem for path in ROOT.glob(f'{helpers}/[a-z]*.py')}
     names = ', '.join(f'{helpers}.{name}' for name in files)
     code = f'import sys, {names}; print(*sys.modules)'
     run = subprocess.run(

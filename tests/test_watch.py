@@ -14,13 +14,11 @@ import httpx
 import pytest
 from conftest import LOCALHOST, Server, StartServer, connect, needs_posix, wait_until
 
-import slow_server
-from comparing.page import PLACEHOLDER, html_page
+from serving.page import page as page_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-TEMPLATE = slow_server.PAGE.read_text('utf-8')
 CODES = list('br cn de eg et fr id in ir jp mx ng'.split())
 BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
 OPTIONS = (
@@ -294,7 +292,7 @@ def test_page_fits_a_phone_and_the_colours_of_its_user(
 def write_page(*runs: dict[str, Any]) -> str:
     """Write a page with these runs into the current folder; return its URL."""
     path = Path('page.html').resolve()
-    path.write_text(html_page(TEMPLATE, list(runs)), 'utf-8')
+    path.write_text(page_of(list(runs)), 'utf-8')
     return path.as_uri()
 
 
@@ -751,11 +749,6 @@ def test_results_that_wait_are_one_strip_below_the_bars_of_their_worker(page: 'P
 
 def test_runs_are_escaped_in_the_page() -> None:
     run = {'label': '</script><!-- <script>', 'requests': []}
-    (text,) = re.findall(r'id="runs">(.*?)</script>', html_page(TEMPLATE, [run]), re.DOTALL)
+    (text,) = re.findall(r'id="runs">(.*?)</script>', page_of([run]), re.DOTALL)
     assert json.loads(text) == [run]
     assert '<' not in text
-
-
-def test_template_without_a_single_place_for_runs_is_refused() -> None:
-    with pytest.raises(ValueError, match='no single place'):
-        html_page(PLACEHOLDER * 2, [])

@@ -17,7 +17,7 @@ from support.arguments import cpu_count
 from support.console import fail
 from support.workers import start_tracker
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
 
 

@@ -63,7 +63,7 @@ class Exchange:
     @property
     def code(self) -> str:
         """The country code, such as BR for /flags/br/br.gif, or the path of something else."""
-        directory, _, name = self.path.removesuffix('.gif').rpartition('/')
+        directory, _, name = self.path.partition('?')[0].removesuffix('.gif').rpartition('/')
         return name.upper() if name and directory.endswith(f'/{name}') else self.path
 
     def record(self) -> dict[str, Any]:

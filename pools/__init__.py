@@ -1,1 +1,0 @@
-"""The executors of prime_pools.py."""

@@ -1,0 +1,1 @@
+"""What slow_server.py needs besides delays and teapots."""

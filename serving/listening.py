@@ -1,0 +1,65 @@
+"""A server that listens at several addresses, with a thread per connection."""
+
+import errno
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+from serving.handler import FileHandler, say
+
+BACKLOG = 1024  # connections that may wait to be accepted
+PAUSE = 0.1  # seconds until a connection is accepted after one could not be
+
+
+class FileServer(ThreadingHTTPServer):
+    """Serves one directory at some addresses, with a thread per connection."""
+
+    def __init__(self, listeners: list[socket.socket], handler: Callable[..., FileHandler]) -> None:
+        """Take connections from sockets that listen; the first one's are those of a TCPServer."""
+        super().__init__(listeners[0].getsockname(), handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listeners[0]
+        for listener in listeners[1:]:
+            threading.Thread(target=self.accept, args=[listener], daemon=True).start()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Handle all connections that come to one of the other sockets."""
+        while True:
+            try:
+                self.process_request(*listener.accept())
+            except OSError:  # too many files are open
+                time.sleep(PAUSE)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell in one line what broke a connection, mostly the client hanging up."""
+        say(f'{client_address[0]}:{client_address[1]}  {sys.exc_info()[1]!r}')
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen at each address that a host has, on the same port; raise OSError if none is free."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    listeners: list[socket.socket] = []
+    problem: OSError | None = None
+    for family, _, _, _, address in dict.fromkeys(found):
+        same_port = listeners[0].getsockname()[1] if listeners else port
+        is_dual = address[0] == '::' and socket.has_dualstack_ipv6()
+        try:
+            listener = socket.create_server(
+                (str(address[0]), same_port), family=family, backlog=BACKLOG, dualstack_ipv6=is_dual
+            )
+            listeners.append(listener)
+        except OSError as exc:
+            problem = exc  # such as that this machine does not have the address
+            if exc.errno == errno.EADDRINUSE:
+                break
+    if problem and (not listeners or problem.errno == errno.EADDRINUSE):
+        for listener in listeners:
+            listener.close()
+        if listeners and port == 0:  # what is free at one address was taken at another
+            return listen(host, port)
+        raise problem
+    return listeners
