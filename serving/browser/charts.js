@@ -115,9 +115,15 @@ function drawLabel(context, {kind, request, left, right, middle, height, room}, 
   }
 }
 
-// Return the flag once it is loaded; only from this server, whatever path a client has sent.
-function picture({path, picture: source}) {
-  source ??= !embedded && /^(\/\w+)+\.gif$/.test(path) ? `${path}?picture` : ''
+// Return where the flag is: on this server, whatever path a client has sent, or in the page.
+function pictureOf({path, picture}) {
+  const isFlag = !embedded && /^(\/\w+)+\.gif$/.test(path)
+  return picture ?? (isFlag ? `${path.slice(1)}?picture` : '')
+}
+
+// Return the flag once it is loaded.
+function picture(request) {
+  const source = pictureOf(request)
   if (source && !pictures.has(source)) {
     const image = new Image()
     image.onload = () => { stale = true }

@@ -53,13 +53,13 @@ function tick() {
 
 async function poll() {
   const signal = AbortSignal.timeout(PATIENCE)
-  const answer = await fetch(`/requests?after=${change}`, {cache: 'no-store', signal})
+  const answer = await fetch(`requests?after=${change}`, {cache: 'no-store', signal})
     .then(response => response.json()).catch(() => null)
   if (answer) take(answer)
   document.body.classList.toggle('lost', !answer)
   let state = answer ? `Watching ${location.host}` : `${location.host} does not answer; trying again`
   if (answer && !newest) {
-    state += `; no request yet. Try: python3 flags_threadpool.py -s ${location.origin}/flags`
+    state += `; no request yet. Try: python3 flags_threadpool.py -s ${new URL('flags', location)}`
   }
   if (byId('state').textContent !== state) byId('state').textContent = state
   setTimeout(poll, POLL)
@@ -90,7 +90,7 @@ function savePage() {
 }
 
 function pictureData(request) {
-  const image = pictures.get(`${request.path}?picture`)
+  const image = pictures.get(pictureOf(request))
   if (!image?.naturalWidth) return undefined
   const height = 2 * MAX_ROW, width = Math.round(height * image.width / image.height)
   const canvas = Object.assign(element('canvas'), {width, height})
@@ -101,7 +101,7 @@ function pictureData(request) {
 function showEmbedded() {
   runs = embedded.map(newRun)
   for (const place of document.querySelectorAll('.about-times')) {
-    place.hidden = runs.some(run => run.isMeasured)
+    place.hidden = runs.some(run => run.given.elapsed != null)
   }
   document.body.classList.add('static')
 }

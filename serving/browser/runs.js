@@ -78,9 +78,10 @@ function summarise(run) {
   const total = delays.reduce((sum, delay) => sum + delay, 0)
   const longest = delays.reduce((a, b) => Math.max(a, b), 0)
   Object.assign(run, {
-    count, levels, most, size: active.length, changed: true, fresh: false, summarisedAt: now,
+    count, levels, size: active.length, changed: true, fresh: false, summarisedAt: now,
     lanesUsed: places.size, rows: isStairs ? requests.length : places.size,
-    limit: Math.max(longest, total / Math.max(1, most)),
+    most: run.given.most ?? most,
+    limit: run.given.limit ?? Math.max(longest, total / Math.max(1, most)),
     workers: new Set(active.map(request => request.lane)).size,
   })
 }
@@ -95,7 +96,7 @@ function fill(run, requests) {
 
 const isOver = run => run.end <= now
 const elapsed = run => Math.max(0, Math.min(run.end, now) - run.start)
-const timeOf = run => run.isMeasured ? run.elapsed : elapsed(run)
+const timeOf = run => run.given.elapsed ?? elapsed(run)
 const seconds = value => `${value.toFixed(value < 1 ? 3 : 2)} s`
 const isOwn = address => /^(127\.|::1$|::ffff:127\.)/.test(address)
 const nameOf = run => embedded || view ? run.label : `${run.label}, ${startOf(run)}`
@@ -126,9 +127,9 @@ function cells(run) {
   }
 }
 
-// Compare a run to the slowest one that did as much, unless the page came with the result.
+// Compare a run to the slowest one that did as much, unless compare.py has done so.
 function speedUp(run) {
-  if (run.isMeasured) return run.speedUp
+  if (run.given.speed_up != null) return run.given.speed_up
   const times = runs.filter(each => each.size === run.size && isOver(each)).map(elapsed)
   if (times.length < 2 || !isOver(run) || !elapsed(run)) return ''
   return `${(Math.max(...times) / elapsed(run)).toFixed(1)}×`

@@ -5,11 +5,11 @@ function element(name, text = '', parent = null) {
   return made
 }
 
-function newRun({label, client = '', number, lanes = [], elapsed, speed_up: speedUp, requests = []}) {
+// Return a run; what compare.py knows of one is given, and is worked out here if it is not.
+function newRun({label, client = '', number, lanes = [], requests = [], ...given}) {
   const place = !client || isOwn(client) ? '' : ` from ${client}`
-  const run = {label: (label || 'a client without a name') + place, number, lanes, elapsed, speedUp}
+  const run = {label: (label || 'a client without a name') + place, number, lanes, given}
   Object.assign(run, {known: new Map(), bars: [], pinned: false, figure: element('figure')})
-  run.isMeasured = speedUp != null  // by compare.py, as its table says
   fill(run, requests)
   const caption = element('figcaption', '', run.figure)
   run.title = element('strong', run.label, caption)
