@@ -108,14 +108,13 @@ function showEmbedded() {
 
 // Show what the address asks for: #wall, #board or all.
 function show() {
+  select(null)
   view = ['#wall', '#board'].includes(location.hash) ? location.hash.slice(1) : ''
   for (const name of ['wall', 'board']) {
     byId(`to-${name}`).checked = view === name
     document.body.classList.toggle(name, view === name)
   }
   zoom = view ? Math.max(1, Math.min(innerHeight * LEAST_TEXT / TEXT_HEIGHT, innerWidth / 600)) : 1
-  axisHeight = view ? 16 : 20
-  rowsTop = wholePixels(axisHeight + (view ? 20 : 34))
   root.style.fontSize = `${100 * zoom}%`
   showAnew()
 }
@@ -128,14 +127,22 @@ function showAnew() {
 
 function printOnPaper(isPrinting) {
   root.classList.toggle('paper', isPrinting)  // light colours, whatever the screen has
+  fillTexts()
   drawLegend()
   drawCharts()
+}
+
+// Tell whether there is more of a view below, or above, that does not fit the window.
+function hasMore(direction) {
+  const {scrollHeight} = root
+  return direction > 0 ? scrollY + innerHeight < scrollHeight - 1 : scrollY > 0
 }
 
 function answerKey(event) {
   if (event.key === 'Escape' && view && byId('tip').hidden) location.hash = ''
   if (event.key === 'Escape') select(null)
-  if (!view || !['PageDown', 'PageUp'].includes(event.key)) return  // a presenter's remote sends them
+  const direction = {PageDown: 1, PageUp: -1}[event.key]  // a presenter's remote sends them
+  if (!view || !direction || hasMore(direction)) return
   event.preventDefault()
   location.hash = view === 'wall' ? 'board' : 'wall'
 }
