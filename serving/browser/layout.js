@@ -1,8 +1,8 @@
 // Where things are, in pixels. This is arithmetic: charts.js draws what it lays out.
 
-const MAX_ROW = 22, LEAST_ROW = 7, LABELLED_ROW = 14, PICTURED_ROW = 5  // heights
+const MAX_ROW = {'': 22, wall: 36}, LEAST_ROW = 7, LABELLED_ROW = 14, PICTURED_ROW = 5  // heights
 const FULL_HEIGHT = 480, LEAST_HEIGHT = 210  // of many rows together
-const AXIS_HEIGHT = 16, AREA_HEIGHT = {'': 30, wall: 18}  // of what is above the rows
+const AXIS_HEIGHT = 16, AREA_HEIGHT = {'': 30, wall: 18}, MAX_EXTRA = 54  // of what is above the rows
 const TEXT_HEIGHT = 12, LEAST_CODE = 7, FAMILY = 'system-ui, sans-serif'
 const HEAD_SIZE = 0.8, LEAST_NAME = 9  // em, on the board
 const LEAST_ON_BOARD = 12
@@ -41,7 +41,7 @@ function wholePixels(height) {
 
 // Return the least and the greatest height that the rows of a chart may have.
 function heightsOf({rows}) {
-  const most = Math.min(rows * MAX_ROW, view ? Infinity : FULL_HEIGHT)
+  const most = Math.min(rows * MAX_ROW[view], view ? Infinity : FULL_HEIGHT)
   return {least: Math.max(rows, Math.min(rows * LEAST_ROW, LEAST_HEIGHT) / zoom), most: Math.max(rows, most)}
 }
 
@@ -60,9 +60,9 @@ function shareOut(total, charts) {
 // Return where the parts of a chart are. What its rows leave on the wall goes to the area.
 function layOut(run, {width, space, hasAxis, scale}) {
   const rows = Math.max(1, run.rows), sharpness = devicePixelRatio * zoom
-  const row = wholePixels(Math.min(space / rows, MAX_ROW))
+  const row = wholePixels(Math.min(space / rows, MAX_ROW[view]))
   const top = hasAxis ? AXIS_HEIGHT : 0
-  const extra = view ? Math.max(0, space - rows * row) : 0
+  const extra = view ? Math.max(0, Math.min(space - rows * row, MAX_EXTRA)) : 0
   const rowsTop = wholePixels(top + AREA_HEIGHT[view] + extra)
   const gap = (row < 12 ? 1 : 2) * Math.floor(sharpness) / sharpness
   const foot = run.count.held && row > 3 ? wholePixels(Math.max(1, row / 6)) : 0  // for what waits
@@ -70,7 +70,7 @@ function layOut(run, {width, space, hasAxis, scale}) {
   return {
     width, row, top, rowsTop, foot, scale, hasAxis, height: rowsTop + rows * row,
     thickness: row > 3 ? row - gap - foot : row,
-    codes: codes * zoom >= LEAST_CODE ? codes : 0,  // how high they are, if they can be read
+    codes: codes * zoom >= LEAST_CODE ? codes : 0,  // the height of codes, if they can be read
     x: time => gutter + (time - run.start) / scale.end * (width - gutter - margin),
   }
 }
@@ -124,7 +124,7 @@ function layOutBoard(heads, rows, width, height) {
   const sum = columns.reduce((total, column) => total + column, 0)
   const lines = 1.28 * rows.length + 2.4 * HEAD_SIZE  // each with a border of a pixel
   const largest = Math.max(LEAST_ON_BOARD, Math.min((height - rows.length - 2) / lines, height * 0.06))
-  const usual = Math.max(LEAST_ON_BOARD, Math.min(largest, height * 0.03))
+  const usual = Math.max(LEAST_ON_BOARD, Math.min(largest, height * LEAST_TEXT))
   for (const [left, count] of [[sum, heads.length], [sum - columns.at(-1), heads.length - 1]]) {
     const size = Math.min(largest, width / left)
     if (size >= usual) return {size, count, name: Infinity}

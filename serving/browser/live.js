@@ -92,7 +92,7 @@ function savePage() {
 function pictureData(request) {
   const image = pictures.get(pictureOf(request))
   if (!image?.naturalWidth) return undefined
-  const height = 2 * MAX_ROW, width = Math.round(height * image.width / image.height)
+  const height = 2 * MAX_ROW[''], width = Math.round(height * image.width / image.height)
   const canvas = Object.assign(element('canvas'), {width, height})
   canvas.getContext('2d').drawImage(image, 0, 0, width, height)
   return canvas.toDataURL()

@@ -107,7 +107,7 @@ function facts(run) {
     return `numbers: ${run.size}, workers: ${run.workers}, most at once: ${run.most}, ${time}`
   }
   return `requests: ${run.size}, connections: ${run.lanesUsed}, most in flight: ${run.most}, ` +
-    `${time}, limit: ${seconds(run.limit)}`
+    `${time}, limit${isOver(run) ? '' : ' so far'}: ${seconds(run.limit)}`
 }
 
 // Return the cells of the table for a run, by their heads. What matters most comes first, as a

@@ -79,14 +79,14 @@ function sortBy(head) {
 
 function fillSummary() {
   const rows = runs.map(run => ({'Run': nameOf(run), ...cells(run)})), {head, direction} = sorting
-  const isBoard = view === 'board' && !root.matches('.paper')
+  const isBoard = view === 'board', isFitted = isBoard && !root.matches('.paper')
   const number = row => row[head] === '' ? Infinity * direction : parseFloat(row[head])  // the last
   if (head === 'Run') rows.sort((a, b) => direction * a.Run.localeCompare(b.Run))
   else if (head) rows.sort((a, b) => direction * (number(a) - number(b)) || 0)
   const heads = Object.keys(rows[0] ?? {}).filter(head => !isBoard || ON_BOARD.includes(head))
   if (isBoard) heads.sort((a, b) => ON_BOARD.indexOf(a) - ON_BOARD.indexOf(b))
   const table = rows.map(row => heads.map(head => row[head]))
-  fillTable(byId('summary'), ...isBoard ? fitBoard(heads, table) : [heads, table], sortBy)
+  fillTable(byId('summary'), ...isFitted ? fitBoard(heads, table) : [heads, table], sortBy)
   for (const cell of byId('summary').querySelectorAll('thead th')) {
     cell.ariaSort = cell.textContent !== head ? 'none' : direction > 0 ? 'ascending' : 'descending'
   }
