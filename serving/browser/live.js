@@ -59,7 +59,9 @@ async function poll() {
   document.body.classList.toggle('lost', !answer)
   let state = answer ? `Watching ${location.host}` : `${location.host} does not answer; trying again`
   if (answer && !newest) {
-    state += `; no request yet. Try: python3 flags_threadpool.py -s ${new URL('flags', location)}`
+    const hidden = location.pathname !== '/'  // behind a proxy, which may want to know who asks
+    const url = hidden ? 'URL, as the server has printed it' : `${location.origin}/flags`
+    state += `; no request yet. Try: python3 flags_threadpool.py -s ${url}`
   }
   if (byId('state').textContent !== state) byId('state').textContent = state
   setTimeout(poll, POLL)
