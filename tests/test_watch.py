@@ -562,6 +562,9 @@ def test_twenty_rows_in_each_of_three_charts_show_flags_and_codes(
         assert chart['codes'] > 7
         assert chart['right'] <= chart['width']
     assert size[1] - 10 <= shown[-1]['bottom'] <= size[1]
+    page.get_by_label('One time axis').set_checked(False, force=True)
+    wait_until(lambda: [chart['hasAxis'] for chart in page.evaluate(ROWS)] == 3 * [True])
+    assert page.evaluate(ROWS)[-1]['bottom'] <= size[1]
 
 
 def test_charts_of_a_small_window_scroll_and_do_not_merge(page: 'Page') -> None:

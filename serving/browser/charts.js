@@ -210,7 +210,7 @@ function shareHeight(shown) {
   const spaces = sizes.map(({most}) => most)
   if (!root.matches('.paper') && first.length) {
     const heads = first.length * AREA_HEIGHT[view]
-    const axes = AXIS_HEIGHT * (view ? 1 : first.length)
+    const axes = AXIS_HEIGHT * (view && byId('same').checked ? 1 : first.length)
     const {shares, rest} = shareOut(roomFor(first) / zoom - heads - axes, sizes.slice(0, FEW))
     shares.forEach((share, place) => { spaces[place] = share + (view ? rest / first.length : 0) })
   }
@@ -225,8 +225,8 @@ function shareHeight(shown) {
 function roomFor(first) {
   const box = byId('charts').getBoundingClientRect(), last = first.at(-1).figure.getBoundingClientRect()
   const others = last.bottom - box.top - first.reduce((sum, run) => sum + run.canvas.offsetHeight, 0)
-  const margin = view ? parseFloat(getComputedStyle(document.body).paddingBottom) : 2
-  return innerHeight - scrollY - box.top - others - margin
+  const below = view ? parseFloat(getComputedStyle(document.body).paddingBottom) : 2
+  return innerHeight - scrollY - box.top - others - below
 }
 
 function drawCharts() {
