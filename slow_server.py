@@ -9,29 +9,25 @@
 
 A random delay precedes each response; with --error-rate, some responses are
 418 "I'm a teapot" (RFC 2324). The connection stays open after those and after 404.
-Each line of --log is a request as JSON. Its start and end are seconds since 1970, by a clock
-that is set once, when the server starts, and then runs evenly: their differences are exact.
 """
 
 import argparse
-import mimetypes
-import os
 import random
 import signal
-import sys
-import threading
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from serving.handler import FileHandler
-from serving.history import History
-from serving.listening import FileServer, listen
+from serving.history import History, open_log
+from serving.listening import FileServer, end_with_stdin, listen
+from serving.names import site
 from serving.page import page
 from support.arguments import in_range, parse, seconds
-from support.console import reason
+from support.console import fail, reason
+from support.exits import orderly_exit
 from support.files import raise_file_limit
 from support.hosts import localhost
 
@@ -48,21 +44,15 @@ class SlowHTTPRequestHandler(FileHandler):
         """Send the headers for a flag, slowly; return its content, or None if there is none."""
         delay = random.uniform(self.args.min_delay, self.args.max_delay)
         self.begin(delay)
-        if not self.wait(delay):
+        if not self.wait(delay):  # the client has hung up
             return None
         if random.random() < self.args.error_rate:
             return self.send_error(HTTPStatus.IM_A_TEAPOT)
         return super().send_flag()
 
 
-def host_name(text: str) -> str:
-    """Argparse type: a host name or address."""
-    text.encode('idna')  # as the look-up does; its error is a ValueError, which argparse reports
-    return text
-
-
 def process_args() -> argparse.Namespace:
-    """Read the command line; exit with status 2 if it makes no sense."""
+    """Return the options of the command line; exit with status 2 if they make no sense."""
     parser = argument_parser()
     args = parse(parser)
     if args.min_delay is None:
@@ -83,58 +73,55 @@ def argument_parser() -> argparse.ArgumentParser:
         text_with_default = (text + shown).replace('%', '%%')  # a path may have one
         parser.add_argument(name, default=default, help=text_with_default, **options)
 
-    add('port', '0: any free', DEFAULT_PORT, nargs='?', type=in_range(0, 65535, int))
-    add('--bind', 'to listen at', localhost(), metavar='ADDRESS', type=host_name)
-    add('--allow-host', 'name to answer to, too', metavar='NAME', action='append', type=str.lower)
-    add('--directory', 'to serve', ROOT, metavar='DIR', type=Path)
-    add('--error-rate', 'share of 418', 0, metavar='P', type=in_range(0, 1, float))
+    add('port', 'port; 0: any free one', DEFAULT_PORT, nargs='?', type=in_range(0, 65535, int))
+    add('--bind', 'address to listen at', localhost(), metavar='ADDRESS', type=host_name)
+    names = 'another name by which clients may address this server'
+    add('--allow-host', names, metavar='NAME', action='append', type=str.lower)
+    add('--directory', 'directory to serve', ROOT, metavar='DIR', type=Path)
+    rate = 'share of requests answered with 418'
+    add('--error-rate', rate, 0, metavar='P', type=in_range(0, 1, float))
     shortest = f'shortest delay in seconds (default: {MIN_DELAY}, or MAX if less)'
     add('--min-delay', shortest, metavar='S', type=seconds)
-    add('--max-delay', 'longest delay', MAX_DELAY, metavar='S', type=seconds)
-    add('--log', 'write a line of JSON per request', metavar='FILE', type=Path)
+    add('--max-delay', 'longest delay in seconds', MAX_DELAY, metavar='S', type=seconds)
+    add('--log', 'file to append a line of JSON to per request', metavar='FILE', type=Path)
     add('--until-eof', 'stop when standard input ends', action='store_true')
     return parser
 
 
-def stop(*_: object) -> NoReturn:
-    """End at once, whatever the threads that serve clients are doing."""
-    os._exit(0)
+def host_name(text: str) -> str:
+    """Argparse type: a host name or address."""
+    text.encode('idna')  # as the look-up does; its error is a ValueError, which argparse reports
+    return text
 
 
-def stop_at_eof() -> None:
-    """End when the other end of standard input is closed, be it by the death of its owner."""
-    if sys.stdin:  # None if it was closed from the start
-        sys.stdin.buffer.read()
-    stop()
+def greet(site: str) -> None:
+    """Print where the flags and the page are, if anybody reads it."""
+    with suppress(OSError):
+        print(f'Serving flags at {site}/flags', flush=True)
+        print(f'Watch the requests at {site}/', flush=True)
 
 
 def main() -> None:
-    """Serve until SIGINT, SIGTERM or, with --until-eof, the end of standard input."""
+    """Serve until a signal comes or, with --until-eof, standard input ends."""
     args = process_args()
     raise_file_limit()
-    mimetypes.knownfiles.clear()  # of the system: nothing that is served here needs them
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(signum) is not signal.SIG_IGN:  # as in a background job of a script
-            signal.signal(signum, stop)
-    history = History()
-    handler = partial(SlowHTTPRequestHandler, args=args, page=page().encode(), history=history)
-    try:
-        server = FileServer(listen(args.bind, args.port), handler)
-    except OSError as exc:
-        sys.exit(f'slow_server.py: cannot listen on {args.bind} port {args.port}: {reason(exc)}')
-    with server:
+    with orderly_exit():
+        if hasattr(signal, 'SIGPIPE'):
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # nobody has to read the greeting
         try:
-            history.log = args.log.open('w', encoding='utf-8') if args.log else None
+            history = History(open_log(args.log) if args.log else None)
         except OSError as exc:
-            sys.exit(f'slow_server.py: cannot write {args.log}: {exc.strerror}')
-        host = f'[{args.bind}]' if ':' in args.bind else args.bind
-        site = f'http://{host}:{server.server_address[1]}'
-        with suppress(OSError):  # nobody has to read this
-            print(f'Serving flags at {site}/flags', flush=True)
-            print(f'Watch the requests at {site}/', flush=True)
-        if args.until_eof:
-            threading.Thread(target=stop_at_eof, daemon=True).start()
-        server.serve_forever()
+            fail(f'cannot write {args.log}: {exc.strerror}')
+        handler = partial(SlowHTTPRequestHandler, args=args, page=page().encode(), history=history)
+        try:
+            server = FileServer(listen(args.bind, args.port), handler)
+        except OSError as exc:
+            fail(f'cannot listen on {args.bind} port {args.port}: {reason(exc)}')
+        with server:
+            greet(site(args.bind, server.port))
+            if args.until_eof:
+                end_with_stdin()
+            server.serve_forever()
 
 
 if __name__ == '__main__':

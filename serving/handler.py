@@ -2,6 +2,7 @@
 
 import argparse
 import html
+import mimetypes
 import os
 import re
 import socket
@@ -15,10 +16,12 @@ from typing import Any
 from urllib.parse import quote
 
 from serving.history import CLIENT_GONE, Client, Exchange, History
+from serving.names import is_own_name
 from support.console import tell
-from support.hosts import is_own_name
 
 IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
+
+mimetypes.knownfiles.clear()  # of the system: nothing that is served here needs them
 
 
 class FileHandler(SimpleHTTPRequestHandler):
@@ -147,8 +150,10 @@ class FileHandler(SimpleHTTPRequestHandler):
         return BytesIO(content)
 
     def end_headers(self) -> None:
-        """Keep browsers from guessing another media type than the one that is sent."""
+        """Keep browsers from guessing media types, and tell old clients what new ones assume."""
         self.send_header('X-Content-Type-Options', 'nosniff')
+        if self.request_version == 'HTTP/1.0' and not self.close_connection:
+            self.send_header('Connection', 'keep-alive')
         super().end_headers()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

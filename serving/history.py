@@ -5,10 +5,11 @@ import re
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from itertools import takewhile
-from typing import Any, NamedTuple, TextIO
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from support.console import tell
 
@@ -71,12 +72,21 @@ class Exchange:
         return vars(self) | {'code': self.code, 'run': self.run.number} | self.run.client._asdict()
 
 
+def open_log(path: Path) -> FileIO:
+    """Return a file to which each write appends, whatever others do to it.
+
+    A line is a request as JSON. Its start and end are seconds since 1970, by a clock that is set
+    once, when the server starts, and then runs evenly: their differences are exact.
+    """
+    return path.open('ab', buffering=0)
+
+
 class History:
     """The last runs of all clients, and the log if there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: FileIO | None = None) -> None:
         """Begin without requests."""
-        self.log: TextIO | None = None
+        self.log = log
         self.lock = threading.Lock()
         self.runs: deque[ClientRun] = deque()
         self.exchanges: dict[int, Exchange] = {}  # of these runs, by their last change
@@ -130,15 +140,13 @@ class History:
             if self.log:
                 self.write_log(exchange, self.log)
 
-    def write_log(self, exchange: Exchange, log: TextIO) -> None:
+    def write_log(self, exchange: Exchange, log: FileIO) -> None:
         """Write a line; if that fails, as on a full disk, say so once and log no more."""
         try:
-            print(json.dumps(exchange.record()), file=log, flush=True)
+            log.write(f'{json.dumps(exchange.record())}\n'.encode())
         except OSError as exc:
             self.log = None
             tell(f'slow_server.py: cannot write {log.name}: {exc.strerror}; logging has ended')
-            with suppress(OSError):  # it tries to write once more
-                log.close()
 
     def changes(self, after: int) -> bytes:
         """Return the requests that have changed after that change, as JSON, in order of runs."""

@@ -1,6 +1,8 @@
 """A server that listens at several addresses, with a thread per connection."""
 
 import errno
+import os
+import selectors
 import socket
 import sys
 import threading
@@ -12,6 +14,7 @@ from typing import Any
 from serving.handler import FileHandler, say
 
 BACKLOG = 1024  # connections that may wait to be accepted
+POLL = 0.5  # seconds: on Windows, Ctrl-C does not end a wait
 PAUSE = 0.1  # seconds until a connection is accepted after one could not be
 
 
@@ -19,20 +22,29 @@ class FileServer(ThreadingHTTPServer):
     """Serves one directory at some addresses, with a thread per connection."""
 
     def __init__(self, listeners: list[socket.socket], handler: Callable[..., FileHandler]) -> None:
-        """Take connections from sockets that listen; the first one's are those of a TCPServer."""
+        """Take connections from sockets that listen."""
         super().__init__(listeners[0].getsockname(), handler, bind_and_activate=False)
         self.socket.close()
-        self.socket = listeners[0]
-        for listener in listeners[1:]:
-            threading.Thread(target=self.accept, args=[listener], daemon=True).start()
+        self.listeners = listeners
+        self.port = listeners[0].getsockname()[1]
 
-    def accept(self, listener: socket.socket) -> None:
-        """Handle all connections that come to one of the other sockets."""
-        while True:
-            try:
-                self.process_request(*listener.accept())
-            except OSError:  # too many files are open
-                time.sleep(PAUSE)
+    def serve_forever(self, poll_interval: float = POLL) -> None:
+        """Handle all connections that come to any of the sockets."""
+        with selectors.DefaultSelector() as selector:
+            for listener in self.listeners:
+                listener.setblocking(False)
+                selector.register(listener, selectors.EVENT_READ, listener)
+            while True:
+                for key, _ in selector.select(poll_interval):
+                    try:
+                        self.process_request(*key.data.accept())
+                    except (OSError, RuntimeError):  # no more files, or threads, are to be had
+                        time.sleep(PAUSE)
+
+    def server_close(self) -> None:
+        """Listen no more."""
+        for listener in self.listeners:
+            listener.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Tell in one line what broke a connection, mostly the client hanging up."""
@@ -63,3 +75,14 @@ def listen(host: str, port: int) -> list[socket.socket]:
             return listen(host, port)
         raise problem
     return listeners
+
+
+def end_with_stdin() -> None:
+    """End once the other end of standard input is closed, be it by the death of its owner."""
+
+    def wait() -> None:
+        if sys.stdin:  # None if it was closed from the start
+            sys.stdin.buffer.read()
+        os._exit(0)  # whatever the threads that serve clients are doing
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -12,10 +12,11 @@ NO_RUNS = '<script type="application/json" id="runs">null</script>'
 def page(runs: list[dict[str, Any]] | None = None) -> str:
     """Return the page in one file, with these runs in it, or for a server to be asked for some.
 
-    A run has a label and requests, and maybe elapsed seconds and a speed_up as text. A request
-    has lane, code, start, end, delay and status, and maybe the URL of a picture. In a run with
-    work: True these are calls of workers, with a share of a CPU, or kind 'held' while a result
-    waits for an earlier one; lanes are the names of the workers, from top to bottom.
+    A run has a label and requests, and maybe figures: elapsed and limit in seconds, the most
+    requests in flight, and a speed_up as text. Those that are missing, the page works out. A
+    request has lane, code, start, end, delay and status, and maybe the URL of a picture. In a run
+    with work: True these are calls of workers, with a share of a CPU, or kind 'held' while a
+    result waits for an earlier one; lanes are the names of the workers, from top to bottom.
     """
     text = (FOLDER / 'index.html').read_text('utf-8')
     for name in re.findall(r'/\* (\w+\.\w+) \*/', text):

@@ -2,9 +2,7 @@
 
 import socket
 from contextlib import suppress
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
 
@@ -54,28 +52,3 @@ def numeric_address(host: str) -> Address | None:
         return None
     address = ip_address(found[0][4][0])
     return getattr(address, 'ipv4_mapped', None) or address
-
-
-@lru_cache(maxsize=100)
-def is_own_name(host: str, bind: str, own_address: str, *allowed: str) -> bool:
-    """Tell whether a Host header names this machine, to which own_address belongs.
-
-    Any other name may be a foreign site's, which has been pointed at this machine so that
-    its scripts can read what is served here.
-
-    >>> is_own_name('localhost:8001', 'localhost', '127.0.0.1')
-    True
-    >>> is_own_name('example.com:8001', 'localhost', '127.0.0.1')
-    False
-    """
-    try:
-        name = (urlsplit(f'//{host}').hostname or '').rstrip('.')
-    except ValueError:  # such as [x]
-        return False
-    listens_at = numeric_address(bind)
-    everywhere = listens_at is not None and listens_at.is_unspecified
-    if is_loopback(name) or name in allowed:
-        return True
-    if address := numeric_address(name):
-        return everywhere or address == numeric_address(own_address)
-    return name in (own_names() if everywhere else {bind.lower()})

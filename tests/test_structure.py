@@ -101,6 +101,7 @@ def test_flags_are_waited_for_as_long_as_in_the_book(
     ('helpers', 'above'),
     [
         ('support', 'comparing'),
+        ('serving', 'comparing'),
         pytest.param('comparing', '', marks=needs_matplotlib),
     ],
 )

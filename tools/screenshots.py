@@ -27,9 +27,10 @@ BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
 SERIES = ['flags.py', 'flags_threadpool.py', 'flags_asyncio.py']
 EVERY_CODE_AT_ONCE = ['flags2_threadpool.py', '-e', '-m', '676']
 PAUSE = 1.5  # seconds: ends a run, and lets the page draw all of it
-WALL = {'width': 900, 'height': 600}
+WALL = {'width': 960, 'height': 640}
 FRAME = 0.1  # seconds from one picture to the next at least
-LONG_STAY, LAST_STAY = 0.6, 3.0  # seconds at most, while nothing changes; of the last picture
+LONG_STAY = 0.6  # seconds at most, while nothing changes
+FIRST_STAY, LAST_STAY = 1.0, 3.0  # seconds
 COLOURS = 96
 
 
@@ -78,7 +79,7 @@ def film(browser: Browser) -> None:
 
 
 def save_film(frames: list[tuple[float, bytes]], path: Path) -> None:
-    """Save a moving picture, given when each frame was taken, from the first request on."""
+    """Save a moving picture, given when each frame was taken: first its end, then all of it."""
     blank = frames[0][1]
     times, files = zip(*(frame for frame in frames if frame[1] != blank), strict=True)
     changes = [n for n, file in enumerate(files) if n == 0 or file != files[n - 1]]
@@ -86,9 +87,10 @@ def save_film(frames: list[tuple[float, bytes]], path: Path) -> None:
     colourful = max(pictures, key=lambda picture: len(picture.getcolors(2**24) or []))  # has flags
     palette = colourful.quantize(COLOURS)
     pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    stays = [min(LONG_STAY, times[b] - times[a]) for a, b in pairwise(changes)] + [LAST_STAY]
-    milliseconds = [round(1000 * stay) for stay in stays]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+    stays = [min(LONG_STAY, times[b] - times[a]) for a, b in pairwise(changes)]
+    milliseconds = [round(1000 * stay) for stay in [FIRST_STAY, *stays, LAST_STAY]]
+    last = pictures[-1]  # which shows the lesson where nothing moves
+    last.save(path, save_all=True, append_images=pictures, duration=milliseconds, loop=0)
 
 
 def save(page: Page, name: str) -> None:

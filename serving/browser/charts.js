@@ -1,14 +1,7 @@
-// Return the end of a time axis and the step between its ticks, in seconds. While a run goes on,
-// the end is a tick, so that it changes now and then only.
-function timeAxis(longest, width, isOver) {
-  const least = Math.max(longest, 0.001) / Math.max(2, Math.min(10, width / 80))
-  const power = 10 ** Math.floor(Math.log10(least))
-  const step = [1, 2, 5, 10].map(factor => factor * power).find(value => value >= least)
-  return {end: (isOver ? longest : Math.ceil(longest / step) * step) || step, step}
-}
+const fontOf = size => `${size}px ${FAMILY}`
 
-function write(context, text, x, y) {  // with a halo, so that it can be read on anything
-  Object.assign(context, {strokeStyle: colour('panel'), lineWidth: 4, lineJoin: 'round'})
+function write(context, text, x, y, halo = 4) {  // with a halo, so that it can be read on anything
+  Object.assign(context, {strokeStyle: colour('panel'), lineWidth: halo, lineJoin: 'round'})
   context.setLineDash([])
   context.strokeText(text, x, y)
   context.fillStyle = colour('text')
@@ -17,6 +10,7 @@ function write(context, text, x, y) {  // with a halo, so that it can be read on
 
 function drawBars(context, kind, height, bars) {
   const {thin, dash} = OUTCOMES[kind]
+  if (kind === 'waiting' && height > 3) return drawWaiting(context, height, bars)
   context.strokeStyle = context.fillStyle = colour(kind)
   if (kind === 'computing' || dash.length && !thin) {  // pale ground
     context.globalAlpha = 0.35
@@ -41,26 +35,39 @@ function drawBars(context, kind, height, bars) {
   }
 }
 
-function drawAxis(context, width, height, {end, step}) {
+// Draw what waits now: pale, in a frame of dashes that run, if the reader wants motion.
+function drawWaiting(context, height, bars) {
+  const line = Math.min(2, height / 4)
+  Object.assign(context, {fillStyle: colour('glow'), strokeStyle: colour('waiting'), lineWidth: line})
+  context.setLineDash(calm.matches ? [] : [6, 2])
+  context.lineDashOffset = calm.matches ? 0 : -now * 16 % 8
+  for (const {left, right, middle} of bars) {
+    context.fillRect(left, middle - height / 2, right - left, height)
+    const width = Math.max(0.5, right - left - line)
+    context.strokeRect(left + line / 2, middle - (height - line) / 2, width, height - line)
+  }
+}
+
+function drawAxis(context, {width, height, top, hasAxis, scale: {end, step}, x}, start) {
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9))
   context.setLineDash([1, 3])
-  context.strokeStyle = colour('line')
+  Object.assign(context, {strokeStyle: colour('line'), lineWidth: 1})
   for (let tick = 0; tick * step <= end * (1 + 1e-9); tick++) {
-    const x = Math.min(width - 1, Math.round(gutter + tick * step / end * (width - gutter))) + 0.5
-    const text = `${(tick * step).toFixed(decimals)} s`
+    const at = Math.min(width - 1, Math.round(x(start + tick * step))) + 0.5
+    const text = `${(tick * step).toFixed(decimals)} s`, space = textWidth(text)
     context.beginPath()
-    context.moveTo(x, 0)
-    context.lineTo(x, height)
+    context.moveTo(at, hasAxis ? 0 : top + 4)
+    context.lineTo(at, height)
     context.stroke()
     context.fillStyle = colour('muted')
-    context.fillText(text, x < width - 40 ? x + 4 : x - 4 - context.measureText(text).width, 12)
+    if (hasAxis) context.fillText(text, at + space + 4 < width ? at + 3.5 : at - 4 - space, 12)
   }
 }
 
 // Draw how many requests are in flight over time; its greatest height is the most of them.
-function drawCurve(context, run, x) {
+function drawArea(context, run, {top, rowsTop, x}) {
   const bottom = rowsTop - 4, end = x(Math.min(run.end, now))
-  const y = level => bottom - Math.max(0, level) / Math.max(1, run.most) * (bottom - axisHeight - 4)
+  const y = level => bottom - Math.max(0, level) / Math.max(1, run.most) * (bottom - top - 4)
   let last = 0
   context.beginPath()
   context.moveTo(x(run.start), bottom)
@@ -71,53 +78,38 @@ function drawCurve(context, run, x) {
   }
   context.lineTo(end, y(last))
   context.lineTo(end, bottom)
-  context.fillStyle = colour('waiting')
+  context.fillStyle = colour('area')
   context.fill()
   context.fillStyle = colour('muted')
-  context.fillText(run.most, gutter - 4 - context.measureText(run.most).width, y(run.most) + 9)
-  if (last > 0 && !view) write(context, `${last} in flight`, end + 5, axisHeight + 8)
+  context.fillText(run.most, gutter - 4 - textWidth(run.most), top + 13)
+  if (last > 0 && !view) write(context, inFlight(last), end + 6, rowsTop - 4)
 }
 
-function drawLimit(context, at, height) {
-  context.fillStyle = colour('panel')
-  context.fillRect(at - 1.5, axisHeight - 4, 4.5, height)
-  context.fillStyle = colour('text')
-  context.fillRect(at, axisHeight - 4, 1.5, height)
+// Draw the limit as a line behind the bars, from above the area to the label beside it.
+function drawLimit(context, run, {top, height, x}) {
+  const at = x(run.start + run.limit), label = Math.max(at, x(Math.min(run.end, now))) + 6
+  Object.assign(context, {strokeStyle: colour('text'), lineWidth: 1.5})
+  context.setLineDash([])
+  context.beginPath()
+  context.moveTo(at, height)
+  context.lineTo(at, top + 2)
+  context.lineTo(label - 2, top + 2)
+  context.stroke()
+  write(context, limitOf(run), label, top + 12)
 }
 
-function drawLimitLabel(context, run, at, width) {
-  const text = `limit ${seconds(run.limit)}${isOver(run) ? '' : ' so far'}`
-  const space = context.measureText(text).width + 6
-  write(context, text, at + space < width ? at + 5 : at - space, rowsTop - 8)
+const limitOf = run => `limit ${seconds(run.limit)}`
+const inFlight = number => `${number} in flight`
+
+// Return where the flag is: on this server, whatever path a client has sent, or in the page.
+function pictureOf({path, picture}) {
+  const isFlag = !embedded && /^(\/\w+)+\.gif$/.test(path)
+  return picture ?? (isFlag ? `${path.slice(1)}?picture` : '')
 }
 
-// Write on a bar, or beside it, which flag it is and how it ended unless well; show the flag. A row
-// that is thinner than text has the flag only.
-function drawLabel(context, {kind, request, left, right, middle, height, room}, hasText) {
-  const code = request.code.slice(0, 20), {thin} = OUTCOMES[kind]
-  const ending = {missing: ' 404', gone: ' ✕', error: ` ${request.status}`}[kind] ?? ''
-  const widthOf = text => context.measureText(text).width
-  const fitting = space => [code + ending, code, ''].find(text => widthOf(text) + 8 < space)
-  const text = hasText ? fitting(right - left) : ''
-  if (hasText && !text) return write(context, fitting(room) ?? '', right + 4, middle + 4)
-  if (kind === 'computing') return write(context, text, left + 4, middle + 4)
-  if (text) {
-    context.fillStyle = thin ? colour('panel') : colour(kind)  // a pattern would be hard to read on
-    context.fillRect(left + 1, middle - height / 2, widthOf(text) + 6, height)
-    context.fillStyle = thin ? colour('text') : colour('on-bar')
-    context.fillText(text, left + 4, middle + 4)
-  }
-  const space = right - left - widthOf(text) - 14, frame = hasText ? 2 : 0.5
-  const image = kind === 'ok' && space > height && picture(request)
-  if (image) {
-    const width = Math.min(space, (height - 2 * frame) * image.width / image.height)
-    context.drawImage(image, right - width - frame, middle - height / 2 + frame, width, height - 2 * frame)
-  }
-}
-
-// Return the flag once it is loaded; only from this server, whatever path a client has sent.
-function picture({path, picture: source}) {
-  source ??= !embedded && /^(\/\w+)+\.gif$/.test(path) ? `${path}?picture` : ''
+// Return the flag once it is loaded.
+function picture(request) {
+  const source = pictureOf(request)
   if (source && !pictures.has(source)) {
     const image = new Image()
     image.onload = () => { stale = true }
@@ -128,75 +120,67 @@ function picture({path, picture: source}) {
   return image?.complete && image.naturalWidth ? image : null
 }
 
-// Return where the bars are, each with the room to the next one in its row.
-function barsOf(run, x, row, thickness, foot, width) {
-  const bars = run.requests.map(request => {
-    const left = x(request.start), end = x(Math.min(request.end ?? now, now))
-    const right = Math.max(left + 1, end - (end - left > 3 ? 1 : 0))  // bars do not touch
-    const kind = outcome(request), isBelow = kind === 'held' && foot > 0
-    const height = isBelow ? foot : thickness
-    const middle = rowsTop + request.row * row + (isBelow ? thickness : 0) + height / 2
-    return {request, kind, left, right, middle, height}
-  })
-  const next = new Map()
-  for (const bar of [...bars].reverse()) {
-    bar.room = (next.get(bar.request.row) ?? width) - bar.right
-    if (bar.kind !== 'held') next.set(bar.request.row, bar.left)
-  }
-  return bars
+function drawLabel(context, bar, plan) {
+  const image = bar.kind === 'ok' ? picture(bar.request) : null
+  const {kind, middle, height} = bar, label = bar.label = labelOf(bar, plan, image)
+  const {text, textAt, isOnBar, flagAt, flagWidth, flagHeight} = label
+  const base = middle + plan.codes * 0.36
+  if (flagWidth) context.drawImage(image, flagAt, middle - flagHeight / 2, flagWidth, flagHeight)
+  context.font = fontOf(plan.codes)
+  if (!text) return
+  if (!isOnBar || kind === 'computing') return write(context, text, textAt, base, plan.row < LABELLED_ROW ? 1.5 : 4)
+  const {thin} = OUTCOMES[kind]
+  context.fillStyle = thin ? colour('panel') : colour(kind)  // a pattern would be hard to read on
+  context.fillRect(textAt - 3, middle - height / 2, textWidth(text, plan.codes) + 6, height)
+  context.fillStyle = thin ? colour('text') : colour('on-bar')
+  context.fillText(text, textAt, base)
 }
 
-function draw(run) {
-  const {canvas} = run, sharpness = devicePixelRatio * zoom
-  const row = Math.min(MAX_ROW, run.space ? wholePixels(run.space / run.rows) :
-    Math.max(1, Math.floor(FULL_HEIGHT / run.rows)))
-  const width = root.matches('.paper') ? USUAL_WIDTH : canvas.clientWidth / zoom
-  const height = rowsTop + run.rows * row
+// Return a blank canvas of a size in pixels, which are as sharp as the screen's.
+function prepare(canvas, width, height) {
+  const sharpness = devicePixelRatio * zoom
   canvas.style.height = `${height * zoom}px`
   canvas.width = Math.round(width * sharpness)
   canvas.height = Math.round(height * sharpness)
   const context = canvas.getContext('2d')
   context.scale(sharpness, sharpness)
-  context.font = FONT
+  context.font = fontOf(TEXT_HEIGHT)
   context.fillStyle = colour('panel')  // or else a saved image has no ground
   context.fillRect(0, 0, width, height)
+  return context
+}
+
+function draw(run) {
+  const width = root.matches('.paper') ? USUAL_WIDTH : run.canvas.clientWidth / zoom
   const scale = byId('same').checked ? axis : timeAxis(span(run), width, isOver(run))
-  const x = time => gutter + (time - run.start) / scale.end * (width - gutter)
-  drawAxis(context, width, height, scale)
-  drawCurve(context, run, x)
-  const gap = (row < 12 ? 1 : 2) * Math.floor(sharpness) / sharpness
-  const foot = run.count.held && row > 3 ? wholePixels(Math.max(1, row / 6)) : 0  // for what waits
-  const thickness = row > 3 ? row - gap - foot : row
-  run.bars = barsOf(run, x, row, thickness, foot, width)
-  for (const kind of Object.keys(OUTCOMES).reverse()) {  // what waits is behind the others
+  const plan = layOut(run, {width, scale, space: run.space, hasAxis: run.hasAxis})
+  const context = prepare(run.canvas, width, plan.height)
+  run.bars = barsOf(run, plan)
+  drawAxis(context, plan, run.start)
+  if (run.limit) drawLimit(context, run, plan)
+  drawArea(context, run, plan)
+  for (const kind of Object.keys(OUTCOMES).reverse()) {  // results that wait are behind the others
     const bars = run.bars.filter(bar => bar.kind === kind)
     if (bars.length) drawBars(context, kind, bars[0].height, bars)
   }
-  const hasText = row >= LABELLED_ROW, limitAt = x(run.start + run.limit)
-  if (run.limit) drawLimit(context, limitAt, height)  // below all texts
-  if (row >= PICTURED_ROW) {
-    const named = run.bars.filter(bar => bar.kind !== 'held')
-    named.forEach(bar => drawLabel(context, bar, hasText))
+  if (plan.row * zoom >= PICTURED_ROW) {
+    run.bars.filter(bar => bar.kind !== 'held').forEach(bar => drawLabel(context, bar, plan))
   }
-  if (hasText) {
-    run.lanes.forEach((lane, index) => write(context, lane, 0, rowsTop + (index + 0.5) * row + 4))
-  }
-  if (run.limit) drawLimitLabel(context, run, limitAt, width)
-  context.strokeStyle = colour('text')
+  context.font = fontOf(plan.codes)
+  const middle = place => plan.rowsTop + (place + 0.5) * plan.row + plan.codes * 0.36
+  if (plan.codes) run.lanes.forEach((lane, place) => write(context, lane, 0, middle(place)))
+  drawSelection(context, run)
+  Object.assign(run.canvas.dataset, {lanes: run.rows, bars: run.bars.length})
+  Object.assign(run, {plan, changed: false, drawnAt: now})
+}
+
+function drawSelection(context, run) {
+  Object.assign(context, {strokeStyle: colour('text'), lineWidth: 2})
   context.setLineDash([])
   for (const {request, left, right, middle, height} of run.bars) {
     if (request !== run.selected) continue
-    context.lineWidth = 2
     context.strokeRect(left - 1, middle - height / 2 - 1, right - left + 2, height + 2)
   }
-  Object.assign(canvas.dataset, {lanes: run.rows, bars: run.bars.length})
-  Object.assign(run, {row, changed: false, drawnAt: now})
-}
-
-// Return a height that is a whole number of the screen's pixels, if it is several.
-function wholePixels(height) {
-  const sharpness = devicePixelRatio * zoom
-  return height * sharpness < 2 ? height : Math.floor(height * sharpness) / sharpness
 }
 
 const span = run => Math.max(elapsed(run), run.limit)
@@ -206,7 +190,7 @@ function charted() {
   if (view === 'board') return []
   if (embedded) return runs
   const pinned = runs.filter(run => run.pinned), others = runs.filter(run => !run.pinned)
-  const shown = view === 'wall' ? [...pinned, ...others].slice(0, MAX_ON_WALL) :
+  const shown = view === 'wall' ? [...pinned, ...others].slice(0, FEW) :
     [...pinned, ...others.slice(0, MAX_CHARTS)]
   const inOrder = runs.filter(run => shown.includes(run))
   return view === 'wall' ? inOrder.reverse() : inOrder
@@ -220,32 +204,46 @@ function arrange(parent, children) {
   })
 }
 
-// Share the height of the window out among the charts on the wall, to none more than it needs.
+// Share out what the first few charts have of the window; further ones are as high as they like.
 function shareHeight(shown) {
-  const isWall = view === 'wall' && !root.matches('.paper')
-  if (!isWall) return void shown.forEach(run => { run.space = 0 })
-  const others = document.body.offsetHeight - shown.reduce((sum, run) => sum + run.canvas.offsetHeight, 0)
-  let rest = (innerHeight - others) / zoom - shown.length * rowsTop, left = shown.length
-  for (const run of [...shown].sort((a, b) => a.rows - b.rows)) {
-    const space = Math.max(run.rows, Math.min(run.rows * MAX_ROW, rest / left--))
-    stale ||= space !== run.space
-    run.space = space
-    rest -= space
+  const sizes = shown.map(heightsOf), first = shown.slice(0, FEW)
+  const spaces = sizes.map(({most}) => most)
+  if (!root.matches('.paper') && first.length) {
+    const heads = first.length * AREA_HEIGHT[view]
+    const axes = AXIS_HEIGHT * (view && byId('same').checked ? 1 : first.length)
+    const {shares, rest} = shareOut(roomFor(first) / zoom - heads - axes, sizes.slice(0, FEW))
+    shares.forEach((share, place) => { spaces[place] = share + (view ? rest / first.length : 0) })
   }
+  shown.forEach((run, place) => {
+    const hasAxis = !view || !place || !byId('same').checked
+    stale ||= spaces[place] !== run.space || hasAxis !== run.hasAxis
+    Object.assign(run, {space: spaces[place], hasAxis})
+  })
+}
+
+// Return how high the first few charts together may be, so that all of them are seen at once.
+function roomFor(first) {
+  const box = byId('charts').getBoundingClientRect(), last = first.at(-1).figure.getBoundingClientRect()
+  const others = last.bottom - box.top - first.reduce((sum, run) => sum + run.canvas.offsetHeight, 0)
+  const below = view ? parseFloat(getComputedStyle(document.body).paddingBottom) : 2
+  return innerHeight - scrollY - box.top - others - below
 }
 
 function drawCharts() {
   const shown = charted()
   arrange(byId('charts'), shown.map(run => run.figure))
   arrange(byId('details'), shown.map(run => run.details))
-  const longest = Math.max(0, ...shown.map(span))
-  const next = timeAxis(longest, byId('charts').clientWidth / zoom, shown.every(isOver))
-  pen.font = FONT
-  const texts = shown.flatMap(run => [run.most, ...run.lanes])
-  const nextGutter = Math.max(0, ...texts.map(text => Math.ceil(pen.measureText(text).width) + 8))
-  stale ||= next.end !== axis?.end || nextGutter !== gutter
+  const longest = Math.max(0, ...shown.map(span)), widthOf = text => Math.ceil(textWidth(text))
+  const names = shown.flatMap(run => [run.most, ...run.lanes]).map(widthOf)
+  const labels = shown.filter(run => run.limit).flatMap(run => [limitOf(run), inFlight(run.most)])
+  const atLeft = Math.max(0, ...names.map(width => width + 8))
+  const atRight = Math.max(0, ...labels.map(text => 8 * Math.ceil(widthOf(text) / 8) + 8))
+  const width = byId('charts').clientWidth / zoom - atLeft - atRight
+  const next = timeAxis(longest, width, shown.every(isOver))
+  stale ||= next.end !== axis?.end || atLeft !== gutter || atRight !== margin
   axis = next
-  gutter = nextGutter
+  gutter = atLeft
+  margin = atRight
   shareHeight(shown)
   for (const run of shown) {
     if (stale || run.changed || run.drawnAt < Math.min(run.end, now)) draw(run)

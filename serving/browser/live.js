@@ -53,13 +53,15 @@ function tick() {
 
 async function poll() {
   const signal = AbortSignal.timeout(PATIENCE)
-  const answer = await fetch(`/requests?after=${change}`, {cache: 'no-store', signal})
+  const answer = await fetch(`requests?after=${change}`, {cache: 'no-store', signal})
     .then(response => response.json()).catch(() => null)
   if (answer) take(answer)
   document.body.classList.toggle('lost', !answer)
   let state = answer ? `Watching ${location.host}` : `${location.host} does not answer; trying again`
   if (answer && !newest) {
-    state += `; no request yet. Try: python3 flags_threadpool.py -s ${location.origin}/flags`
+    const hidden = location.pathname !== '/'  // behind a proxy, which may want to know who asks
+    const url = hidden ? 'URL, as the server has printed it' : `${location.origin}/flags`
+    state += `; no request yet. Try: python3 flags_threadpool.py -s ${url}`
   }
   if (byId('state').textContent !== state) byId('state').textContent = state
   setTimeout(poll, POLL)
@@ -90,9 +92,9 @@ function savePage() {
 }
 
 function pictureData(request) {
-  const image = pictures.get(`${request.path}?picture`)
+  const image = pictures.get(pictureOf(request))
   if (!image?.naturalWidth) return undefined
-  const height = 2 * MAX_ROW, width = Math.round(height * image.width / image.height)
+  const height = 2 * MAX_ROW[''], width = Math.round(height * image.width / image.height)
   const canvas = Object.assign(element('canvas'), {width, height})
   canvas.getContext('2d').drawImage(image, 0, 0, width, height)
   return canvas.toDataURL()
@@ -101,21 +103,20 @@ function pictureData(request) {
 function showEmbedded() {
   runs = embedded.map(newRun)
   for (const place of document.querySelectorAll('.about-times')) {
-    place.hidden = runs.some(run => run.isMeasured)
+    place.hidden = runs.some(run => run.given.elapsed != null)
   }
   document.body.classList.add('static')
 }
 
 // Show what the address asks for: #wall, #board or all.
 function show() {
+  select(null)
   view = ['#wall', '#board'].includes(location.hash) ? location.hash.slice(1) : ''
   for (const name of ['wall', 'board']) {
     byId(`to-${name}`).checked = view === name
     document.body.classList.toggle(name, view === name)
   }
   zoom = view ? Math.max(1, Math.min(innerHeight * LEAST_TEXT / TEXT_HEIGHT, innerWidth / 600)) : 1
-  axisHeight = view ? 16 : 20
-  rowsTop = wholePixels(axisHeight + (view ? 20 : 34))
   root.style.fontSize = `${100 * zoom}%`
   showAnew()
 }
@@ -128,14 +129,22 @@ function showAnew() {
 
 function printOnPaper(isPrinting) {
   root.classList.toggle('paper', isPrinting)  // light colours, whatever the screen has
+  fillTexts()
   drawLegend()
   drawCharts()
+}
+
+// Tell whether there is more of a view below, or above, that does not fit the window.
+function hasMore(direction) {
+  const {scrollHeight} = root
+  return direction > 0 ? scrollY + innerHeight < scrollHeight - 1 : scrollY > 0
 }
 
 function answerKey(event) {
   if (event.key === 'Escape' && view && byId('tip').hidden) location.hash = ''
   if (event.key === 'Escape') select(null)
-  if (!view || !['PageDown', 'PageUp'].includes(event.key)) return  // a presenter's remote sends them
+  const direction = {PageDown: 1, PageUp: -1}[event.key]  // a presenter's remote sends them
+  if (!view || !direction || hasMore(direction)) return
   event.preventDefault()
   location.hash = view === 'wall' ? 'board' : 'wall'
 }

@@ -4,17 +4,17 @@ const POLL = 200, PATIENCE = 3000  // milliseconds between two questions; until 
 const LAG = 0.4  // seconds that the charts are behind, so that no bar has to become shorter
 const SILENCE = 1  // seconds without an answer after which no bar grows any more
 const TICK = 100  // milliseconds between two states of all numbers
-const MAX_RUNS = 40, MAX_CHARTS = 6, MAX_ON_WALL = 3, MAX_STAIRS = 30
-const LEAST_TEXT = 0.0228  // of the window's height, for a class
-const MAX_ROW = 22, LABELLED_ROW = 14, PICTURED_ROW = 5, FULL_HEIGHT = 480  // pixels, as what follows
-const TEXT_HEIGHT = 12, FONT = `${TEXT_HEIGHT}px system-ui, sans-serif`
-const USUAL_WIDTH = 1100  // of a window
+const MAX_RUNS = 40, MAX_CHARTS = 6, FEW = 3, MAX_STAIRS = 30
+const USUAL_WIDTH = 1100  // pixels of a window
+const CAPTION = 1.2  // rem, on the wall
+const ON_BOARD = ['Run', 'Most in flight', 'Most at once', 'Time', 'Limit', 'Eff.', 'Speed-up', 'Errors',
+  'Requests', 'Numbers']  // the last one goes first
 const OUTCOMES = {  // a dash pattern tells them apart where colours do not
   ok: {name: '200 OK', dash: []},
   missing: {name: '404 Not Found', dash: [7, 3]},
   error: {name: '418 or another error', dash: [2, 2]},
   gone: {name: 'broken off by the client', dash: [9, 3, 2, 3], thin: true},
-  waiting: {name: 'waiting', dash: [2, 2], thin: true},
+  waiting: {name: 'waiting', dash: []},
   computing: {name: 'computing; filled: share of a CPU', dash: [], work: true},
   held: {name: 'result waits', dash: [], work: true},
 }
@@ -33,12 +33,11 @@ let now = embedded ? Infinity : 0  // the moment that all of the page shows, by 
 let tickedAt = 0
 let view = ''  // or wall or board, as the address says
 let sorting = {}  // head and direction, 1 or -1
-let axisHeight, rowsTop  // pixels above the rows of a chart
 let newest = 0  // the number of the last run that began
 let stale = true  // all charts have to be drawn again
 let zoom = 1  // of charts and texts
 let axis  // its end and the step between its ticks, in seconds
-let gutter = 0  // pixels at the left of the charts, for names
+let gutter = 0, margin = 0  // pixels at the left and at the right of the charts, for texts
 let born, change = 0, clockOffset = -Infinity, serverTime = 0  // of the server
 
 function outcome(request) {
@@ -78,9 +77,10 @@ function summarise(run) {
   const total = delays.reduce((sum, delay) => sum + delay, 0)
   const longest = delays.reduce((a, b) => Math.max(a, b), 0)
   Object.assign(run, {
-    count, levels, most, size: active.length, changed: true, fresh: false, summarisedAt: now,
+    count, levels, size: active.length, changed: true, fresh: false, summarisedAt: now,
     lanesUsed: places.size, rows: isStairs ? requests.length : places.size,
-    limit: Math.max(longest, total / Math.max(1, most)),
+    most: run.given.most ?? most,
+    limit: run.given.limit ?? Math.max(longest, total / Math.max(1, most)),
     workers: new Set(active.map(request => request.lane)).size,
   })
 }
@@ -95,7 +95,7 @@ function fill(run, requests) {
 
 const isOver = run => run.end <= now
 const elapsed = run => Math.max(0, Math.min(run.end, now) - run.start)
-const timeOf = run => run.isMeasured ? run.elapsed : elapsed(run)
+const timeOf = run => run.given.elapsed ?? elapsed(run)
 const seconds = value => `${value.toFixed(value < 1 ? 3 : 2)} s`
 const isOwn = address => /^(127\.|::1$|::ffff:127\.)/.test(address)
 const nameOf = run => embedded || view ? run.label : `${run.label}, ${startOf(run)}`
@@ -107,7 +107,7 @@ function facts(run) {
     return `numbers: ${run.size}, workers: ${run.workers}, most at once: ${run.most}, ${time}`
   }
   return `requests: ${run.size}, connections: ${run.lanesUsed}, most in flight: ${run.most}, ` +
-    `${time}, limit: ${seconds(run.limit)}`
+    `${time}, limit${isOver(run) ? '' : ' so far'}: ${seconds(run.limit)}`
 }
 
 // Return the cells of the table for a run, by their heads. What matters most comes first, as a
@@ -119,16 +119,15 @@ function cells(run) {
   }
   return {
     'Most in flight': run.most, 'Time': seconds(time), 'Limit': seconds(run.limit),
-    'Limit ÷ time': isDone ? `${Math.round(100 * run.limit / time)} %` : '',
-    'Speed-up': speedUp(run),
+    'Eff.': isDone ? (run.limit / time).toFixed(2) : '', 'Speed-up': speedUp(run),
     'Requests': run.size, 'Not found': run.count.missing, 'Errors': run.count.error,
     'Broken off': run.count.gone,
   }
 }
 
-// Compare a run to the slowest one that did as much, unless the page came with the result.
+// Compare a run to the slowest one that did as much, unless compare.py has done so.
 function speedUp(run) {
-  if (run.isMeasured) return run.speedUp
+  if (run.given.speed_up != null) return run.given.speed_up
   const times = runs.filter(each => each.size === run.size && isOver(each)).map(elapsed)
   if (times.length < 2 || !isOver(run) || !elapsed(run)) return ''
   return `${(Math.max(...times) / elapsed(run)).toFixed(1)}×`

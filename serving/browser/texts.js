@@ -5,18 +5,17 @@ function element(name, text = '', parent = null) {
   return made
 }
 
-function newRun({label, client = '', number, lanes = [], elapsed, speed_up: speedUp, requests = []}) {
+// Return a run; what compare.py knows of one is given, and is worked out here if it is not.
+function newRun({label, client = '', number, lanes = [], requests = [], ...given}) {
   const place = !client || isOwn(client) ? '' : ` from ${client}`
-  const run = {label: (label || 'a client without a name') + place, number, lanes, elapsed, speedUp}
+  const run = {label: (label || 'a client without a name') + place, number, lanes, given}
   Object.assign(run, {known: new Map(), bars: [], pinned: false, figure: element('figure')})
-  run.isMeasured = speedUp != null  // by compare.py, as its table says
   fill(run, requests)
   const caption = element('figcaption', '', run.figure)
   run.title = element('strong', run.label, caption)
   run.facts = element('span', '', caption)
   run.facts.className = 'facts'
-  run.time = element('b', '', caption)
-  run.speed = element('b', '', caption)
+  run.inWords = ['most', 'time', 'speed'].map(() => element('b', '', caption))
   const tools = element('div', '', caption)
   tools.className = 'tools live'
   const pin = element('button', 'Pin', tools)
@@ -80,14 +79,27 @@ function sortBy(head) {
 
 function fillSummary() {
   const rows = runs.map(run => ({'Run': nameOf(run), ...cells(run)})), {head, direction} = sorting
+  const isBoard = view === 'board', isFitted = isBoard && !root.matches('.paper')
   const number = row => row[head] === '' ? Infinity * direction : parseFloat(row[head])  // the last
   if (head === 'Run') rows.sort((a, b) => direction * a.Run.localeCompare(b.Run))
   else if (head) rows.sort((a, b) => direction * (number(a) - number(b)) || 0)
-  const heads = Object.keys(rows[0] ?? {})
-  fillTable(byId('summary'), heads, rows.map(Object.values), sortBy)
+  const heads = Object.keys(rows[0] ?? {}).filter(head => !isBoard || ON_BOARD.includes(head))
+  if (isBoard) heads.sort((a, b) => ON_BOARD.indexOf(a) - ON_BOARD.indexOf(b))
+  const table = rows.map(row => heads.map(head => row[head]))
+  fillTable(byId('summary'), ...isFitted ? fitBoard(heads, table) : [heads, table], sortBy)
   for (const cell of byId('summary').querySelectorAll('thead th')) {
     cell.ariaSort = cell.textContent !== head ? 'none' : direction > 0 ? 'ascending' : 'descending'
   }
+}
+
+// Return what of a table fits on the board, and set the size of its text.
+function fitBoard(heads, rows) {
+  const width = byId('runs-shown').clientWidth - 2, {top} = byId('runs-shown').getBoundingClientRect()
+  const {size, name, count} = layOutBoard(heads, rows, 0.98 * width, innerHeight - scrollY - top - 9 * zoom)
+  root.style.setProperty('--size', `${size}px`)
+  const widthOf = text => textWidth(text, 100) / 100
+  const cells = rows.map(([first, ...others]) => [shorten(first, name, widthOf), ...others])
+  return [heads.slice(0, count), cells.map(row => row.slice(0, count))]
 }
 
 function fillDetails(run) {
@@ -98,19 +110,20 @@ function fillDetails(run) {
   fillTable(run.table, heads, run.requests.map(request => describe(request, run)))
 }
 
+const captionWidth = text => textWidth(text, parseFloat(getComputedStyle(root).fontSize) * CAPTION, 'bold')
+
 function fillTexts() {
   for (const run of runs) {
-    run.title.textContent = nameOf(run)
+    run.title.textContent = view ? shorten(nameOf(run), innerWidth * 0.42, captionWidth) : nameOf(run)
     run.facts.textContent = facts(run)
-    run.time.textContent = seconds(timeOf(run))
-    run.speed.textContent = speedUp(run)
+    const words = [`${run.most} at a time`, seconds(timeOf(run)), speedUp(run)]
+    run.inWords.forEach((place, number) => { place.textContent = words[number] })
     run.canvas.setAttribute('aria-label',
       `${nameOf(run)}: ${run.facts.textContent}. Arrow keys go from one bar to the next.`)
   }
-  fillSummary()
-  root.style.setProperty('--runs', runs.length)
   for (const id of ['content', 'clear', 'save']) byId(id).hidden = !runs.length
   document.body.classList.toggle('empty', !runs.length)
+  fillSummary()  // of which the size depends on the window's
   byId('live').hidden = !(runs[0]?.number > 0)  // none, or of a server that is no more
   if (!byId('live').hidden) fillTiles(runs[0])
 }
