@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from support import interrupts, signals
+from support import interrupts
 
 OFTEN_ALLOWED = (10240, 4096, 1024)  # open files, where "unlimited" is refused, as on macOS
 LONGEST_WRITE = 60.0  # seconds
@@ -21,23 +21,28 @@ def save(path: Path, content: bytes) -> None:
 
     The folder is made if there is none, as in a notebook where no script has run.
     """
+    remove_left_parts(path.parent)
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
-    with signals.blocked():
-        signals.unfinished.add(partial)
-        try:
-            path.parent.mkdir(exist_ok=True)
-            remove_left_parts(path.parent)
-            partial.write_bytes(content)
-            with interrupts.whole():
-                partial.replace(path)
-                saved.append(path)
-        except OSError as exc:
+    try:
+        write(partial, content)
+        with interrupts.whole():
+            partial.replace(path)
+            saved.append(path)
+    except BaseException as exc:
+        with suppress(OSError):  # it may never have existed
+            partial.unlink()
+        if isinstance(exc, OSError):
             exc.filename = str(path)  # not the name of the partial file
-            raise
-        finally:
-            with suppress(OSError):  # it may never have existed
-                partial.unlink()
-            signals.unfinished.discard(partial)
+        raise
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, and make its folder if there is none."""
+    try:
+        path.write_bytes(content)
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
 
 
 @cache
