@@ -4,6 +4,7 @@ Each worker keeps its connections. A response that is not believed raises an htt
 """
 
 import copyreg
+import gc
 import os
 import re
 import ssl
@@ -15,7 +16,6 @@ from contextlib import suppress
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -24,7 +24,7 @@ from support import interrupts
 from support.answers import BoundedBody, checked, plain_errors
 from support.console import fail, reason, script_name
 from support.hosts import is_loopback
-from support.sessions import at_prompt
+from support.sessions import at_prompt, in_session
 
 # A server may close a kept connection at any time, so a GET may be repeated: RFC 9112, 9.3.1
 BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
@@ -65,7 +65,8 @@ class AsyncClient(httpx.AsyncClient):
         hooks['response'] = [check, *hooks.get('response', ())]
         self.own_options: dict[str, Any] = options | {'event_hooks': hooks}
         super().__init__(**options | {'verify': no_authorities(), 'trust_env': False})
-        self.headers.update(identity(*sys.argv))
+        introduce(self)
+        self.headers.update(options.get('headers'))
 
     async def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
         """Send a request by a client that is idle, or by a new one."""
@@ -94,11 +95,12 @@ class AsyncClient(httpx.AsyncClient):
 
 def own_client(server: str) -> httpx.Client:
     """Return the calling thread's client, which is closed after the thread has ended."""
-    use = settings(server)[0], identity(*sys.argv), os.getpid()  # a forked process has its own
+    options, _ = settings(server)
+    use = options, os.getpid(), *sys.argv  # a forked process makes connections of its own
     if getattr(_worker, 'use', None) != use:
-        hooks = {'response': [check_body]}
-        _worker.client = httpx.Client(**use[0], headers=use[1], event_hooks=hooks)
+        _worker.client = httpx.Client(**options, event_hooks={'response': [check_body]})
         _worker.use = use
+        introduce(_worker.client)
         weakref.finalize(threading.current_thread(), _worker.client.close)
     client: httpx.Client = _worker.client
     return client
@@ -108,14 +110,20 @@ def check_body(response: httpx.Response) -> None:
     """Event hook: keep a body within bounds, and packed, as nobody has asked for a packed one."""
     response.headers.pop('Content-Encoding', None)
     response.stream = BoundedBody(response.stream)
-    if response.headers.get('Location', '').startswith('https:'):
-        trust_authorities()
+    if response.is_redirect and response.headers.get('Location', '').startswith('https:'):
+        known = authorities().get_ca_certs(binary_form=True)  # which the other context needs now
+        no_authorities().load_verify_locations(cadata=b''.join(known))
 
 
-@cache
-def trust_authorities() -> None:
-    """Let clients of this machine know the authorities, too, once a redirect leads to TLS."""
-    no_authorities().load_verify_locations(cadata=b''.join(authorities().get_ca_certs(True)))
+def introduce(client: httpx.Client | httpx.AsyncClient) -> None:
+    """Let servers learn the script, its options, but not -s, and the main process."""
+    text = ' '.join([script_name(), *([] if at_prompt() else sys.argv[1:])])
+    text = re.sub(' (-s|--server)[ =][^ ]*', '', text)
+    module = sys.modules.get('multiprocessing.process')  # which is there in the workers of a pool
+    parent = module.parent_process() if module else None
+    agent = f'{ascii(text)[1:-1]} ({parent.pid if parent else os.getpid()})'
+    client.headers.update({'User-Agent': agent, 'Accept-Encoding': 'identity'})
+    del client.headers['Accept'], client.headers['Connection']  # each takes time, and says nothing
 
 
 def origin(url: str) -> str:
@@ -124,26 +132,15 @@ def origin(url: str) -> str:
 
 
 @cache
-def identity(script: str, *words: str) -> dict[str, str]:
-    """Return what a server learns: the script, its options, but not -s, and the main process."""
-    text = ' '.join([script_name(), *([] if at_prompt() else words)])
-    text = re.sub(' (-s|--server)[ =][^ ]*', '', text)
-    module = sys.modules.get('multiprocessing.process')  # which is there in the workers of a pool
-    parent = module.parent_process() if module else None
-    agent = f'{ascii(text)[1:-1]} ({parent.pid if parent else os.getpid()})'
-    return {'User-Agent': agent, 'Accept-Encoding': 'identity'}
-
-
-@cache
 def settings(server: str) -> tuple[dict[str, Any], str]:
     """Return the options of a client for a server, and the variable that names its proxy, if any.
 
     The environment does not matter to this machine. Only TLS needs authorities.
     """
-    url, proxies = urlsplit(server), getproxies()
-    is_near = is_loopback(url.hostname or '')
+    url, proxies = httpx.URL(server), getproxies()
+    is_near = is_loopback(url.host)
     name = url.scheme if url.scheme in proxies else 'all'
-    proxy = '' if is_near or proxy_bypass(url.netloc) else proxies.get(name, '')
+    proxy = '' if is_near or proxy_bypass(url.netloc.decode()) else proxies.get(name, '')
     if proxy and '://' not in proxy:
         proxy = f'http://{proxy}'
     context = no_authorities() if is_near and url.scheme == 'http' else authorities()
@@ -159,7 +156,6 @@ def prepare(base_url: str) -> None:
     settings.cache_clear()  # in a session, the environment may have changed
     variable = ''
     try:
-        httpx.URL(base_url)
         options, variable = settings(origin(base_url))
         httpx.Client(**options).close()
     except OSError as exc:
@@ -175,6 +171,8 @@ def prepare(base_url: str) -> None:
             sys.modules['sniffio'] = None  # type: ignore[assignment]
         with suppress(RuntimeError):  # a notebook runs a loop already
             anyio.run(anyio.sleep, 0)
+    if not in_session():
+        gc.freeze()  # what is loaded stays: the garbage collector need not look at it again
 
 
 # By default, pickle forgets the keywords of errors that pass from process to process

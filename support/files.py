@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from support import interrupts
+from support import interrupts, signals
 
 OFTEN_ALLOWED = (10240, 4096, 1024)  # open files, where "unlimited" is refused, as on macOS
 LONGEST_WRITE = 60.0  # seconds
@@ -23,17 +23,18 @@ def save(path: Path, content: bytes) -> None:
     """
     remove_left_parts(path.parent)
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
-    try:
-        write(partial, content)
-        with interrupts.whole():
-            partial.replace(path)
-            saved.append(path)
-    except BaseException as exc:
-        with suppress(OSError):  # it may never have existed
-            partial.unlink()
-        if isinstance(exc, OSError):
-            exc.filename = str(path)  # not the name of the partial file
-        raise
+    with signals.blocked():
+        try:
+            write(partial, content)
+            with interrupts.whole():
+                partial.replace(path)
+                saved.append(path)
+        except BaseException as exc:
+            with suppress(OSError):  # it may never have existed
+                partial.unlink()
+            if isinstance(exc, OSError):
+                exc.filename = str(path)  # not the name of the partial file
+            raise
 
 
 def write(path: Path, content: bytes) -> None:
