@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
+import multiprocessing
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import PATIENCE, RunScript, Server, command, flag_url, started
+from conftest import PATIENCE, RunScript, Server, command, flag_url, needs_posix, started
 from endings import complaints, counts
 from raw_server import (
     FLAG,
@@ -298,6 +300,27 @@ def test_requests_of_one_thread_take_one_connection(fast_server: Server) -> None
     for _ in range(50):
         clients.get(flag_url(fast_server.url, 'BR'))
     assert len({request['lane'] for request in fast_server.first_requests(50)}) == 1
+
+
+@needs_posix
+def test_process_that_is_forked_takes_a_connection_of_its_own(fast_server: Server) -> None:
+    url = flag_url(fast_server.url, 'BR')
+    clients.get(url)
+    process = multiprocessing.get_context('fork').Process(target=clients.get, args=(url,))
+    process.start()
+    process.join(PATIENCE)
+    assert len({request['lane'] for request in fast_server.first_requests(2)}) == 2
+
+
+def test_server_learns_which_script_asks_now(
+    fast_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session runs one script after the other, in one thread."""
+    for argv in (['first.py', '-s', 'LOCAL', '-l', '3'], ['second.py']):
+        monkeypatch.setattr(sys, 'argv', argv)
+        clients.get(flag_url(fast_server.url, 'BR'))
+    told = [request['agent'] for request in fast_server.first_requests(2)]
+    assert told == ['first.py -l 3', 'second.py']
 
 
 def test_coroutines_of_trio_each_have_a_connection(fast_server: Server) -> None:
