@@ -74,8 +74,7 @@ def flaw_of_gif(response: httpx.Response) -> str:
     if not response.content:
         return 'empty'
     if not response.content.startswith((b'GIF87a', b'GIF89a')):
-        media_type: str = response.headers.get('Content-Type', 'no type')
-        return media_type.partition(';')[0]
+        return str(response.headers.get('Content-Type', 'no type')).partition(';')[0]
     return '' if GIF_END.search(response.content) else 'cut short'
 
 

@@ -84,13 +84,17 @@ class AsyncClient(httpx.AsyncClient):
 
     async def __aexit__(self, *exc_info: Any) -> None:
         """Close the connections; after an error, what other tasks raise is no news."""
-        if exc_info[0] and 'asyncio' in sys.modules:
+        if exc_info[0] and 'asyncio' in sys.modules and not in_session():
             with suppress(RuntimeError):  # another library runs the loop
                 sys.modules['asyncio'].get_running_loop().set_exception_handler(lambda *_: None)
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections that are idle; others close as their requests are cancelled."""
         for idle in self.idle.values():
             while idle:
                 await idle.pop().aclose()
-        await super().__aexit__(*exc_info)
+        await super().aclose()
 
 
 def own_client(server: str) -> httpx.Client:

@@ -39,9 +39,8 @@ def own_names() -> set[str]:
 
 def numeric_address(host: str) -> Address | None:
     """Return the address that is written as 127.0.0.1, 127.1 or ::1; None for a name."""
-    try:
+    with suppress(OSError, UnicodeError):
         found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return None
-    address = ip_address(found[0][4][0])
-    return getattr(address, 'ipv4_mapped', None) or address
+        address = ip_address(found[0][4][0])
+        return getattr(address, 'ipv4_mapped', None) or address
+    return None
