@@ -23,6 +23,7 @@ def save(path: Path, content: bytes) -> None:
     """
     remove_left_parts(path.parent)
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
+    signals.unfinished.add(partial)
     with signals.blocked():
         try:
             write(partial, content)
@@ -35,6 +36,8 @@ def save(path: Path, content: bytes) -> None:
             if isinstance(exc, OSError):
                 exc.filename = str(path)  # not the name of the partial file
             raise
+        finally:
+            signals.unfinished.discard(partial)
 
 
 def write(path: Path, content: bytes) -> None:
