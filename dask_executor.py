@@ -12,7 +12,7 @@ import cloudpickle
 from distributed import Client, KilledWorker, LocalCluster, rpc
 from distributed.client import FutureCancelledError
 
-from support import signals
+from support import interrupts, signals
 from support.arguments import cpu_count
 from support.console import fail
 from support.workers import start_tracker
@@ -39,6 +39,7 @@ class DaskExecutor(Executor):
                     dashboard_address='127.0.0.1:0',  # only this machine can reach it
                     silence_logs=logging.CRITICAL,
                 )
+            interrupts.run.others |= signals.children()  # which dask would replace after a signal
         self.client = Client(scheduler or self.cluster, timeout=TIMEOUT)
         try:
             self.client.wait_for_workers(1, timeout=TIMEOUT)

@@ -166,11 +166,14 @@ def end(number: int) -> NoReturn:
     global _is_over
     _is_over = True
     if threading.current_thread() is threading.main_thread():
+        signal.signal(number, signal.SIG_IGN)
         sys.stderr = io.StringIO()  # what threads raise that lose their processes is no news
         signals.end_children(set())
         if util := sys.modules.get('multiprocessing.util'):
             with suppress(Exception):
                 util._run_finalizers(0)  # otherwise semaphores leak
+            time.sleep(0.02)  # in which other threads complete what they delete
+            signals.end_children(set())
         signals.die(number)
     for _ in range(100 if sys.platform != 'win32' else 0):
         time.sleep(0.01)
