@@ -2,14 +2,12 @@
 
 import argparse
 import socket
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
-from subprocess import PIPE, Popen
 from urllib.parse import urlsplit
 
 from support.console import fail, printable, tell
@@ -28,7 +26,6 @@ OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25'
 
 SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
 NO_FLAGS = 'another program, or a server of another folder, may listen there'
-NEW_GROUP = getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0)  # Windows has no sessions
 GREETING = 'Serving flags at '  # what slow_server.py prints before its base URL
 CONNECT_TIMEOUT = 0.2  # seconds: this machine accepts at once, but Windows refuses slowly
 
@@ -73,23 +70,25 @@ def private_server(*options: str) -> Iterator[str]:
     It ends when its standard input does, so it cannot outlive this process, and it does not
     see this terminal's Ctrl-C. If it does not start, the script ends and tells why.
     """
+    import subprocess  # which takes time to load, and most runs start no server
+
     address = '127.0.0.1' if is_own(IPv4Address('127.0.0.1')) else '::1'
     where = ['0', f'--bind={address}']  # which no client has to look up
     command = [sys.executable, str(SLOW_SERVER), *where, '--until-eof', *options]
     with (
         tempfile.TemporaryFile() as errors,
-        Popen(
+        subprocess.Popen(
             command,
-            stdin=PIPE,
-            stdout=PIPE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             start_new_session=True,
-            creationflags=NEW_GROUP,
+            creationflags=getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0),  # Windows
         ) as server,
     ):
         try:
-            if url := greeting_url(server):
+            if url := greeting_url(server.stdout or ()):
                 yield url
             else:
                 errors.seek(0)
@@ -98,10 +97,9 @@ def private_server(*options: str) -> Iterator[str]:
             server.terminate()
 
 
-def greeting_url(server: Popen[str]) -> str:
+def greeting_url(output: Iterable[str]) -> str:
     """Return the base URL that a server prints, whatever else it prints before; '' if none."""
-    assert server.stdout
-    greetings = (line for line in server.stdout if line.startswith(GREETING))
+    greetings = (line for line in output if line.startswith(GREETING))
     return next(greetings, '').removeprefix(GREETING).rstrip()
 
 
