@@ -45,7 +45,8 @@ def orderly_exit(
                         last_words(sys.stdout)
                 run.left = exc  # nothing that is half-done is deleted before the process ends
             if run.stop_signal:
-                raise KeyboardInterrupt if at_prompt() else SystemExit(128 + run.stop_signal)
+                status = 128 + run.stop_signal
+                raise KeyboardInterrupt if at_prompt() else SystemExit(status) from None
     except SystemExit:
         if not (at_prompt() or sys.flags.inspect):  # which would end, or show a traceback
             raise
