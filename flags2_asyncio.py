@@ -21,9 +21,9 @@ from http import HTTPStatus
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, code_of, keep_error, main, save_flag
+from flags2_common import DownloadStatus, code_of, main, record_error, save_flag
 from support import clients
-from support.console import reason
+from support.console import description
 
 DEFAULT_CONCUR_REQ = 30
 MAX_CONCUR_REQ = 1000
@@ -82,7 +82,7 @@ async def supervisor(
                 error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
                 cc = code_of(exc)
             except (httpx.RequestError, OSError) as exc:
-                error_msg = reason(exc)
+                error_msg = description(exc)
                 cc = code_of(exc)
             except asyncio.CancelledError:
                 break
@@ -91,7 +91,7 @@ async def supervisor(
 
             if error_msg:
                 status = DownloadStatus.ERROR
-                keep_error(cc, error_msg)
+                record_error(cc, error_msg)
             counter[status] += 1
             if verbose and error_msg:
                 print(f'{cc} error: {error_msg}', flush=True)

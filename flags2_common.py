@@ -25,7 +25,7 @@ from flags import DEST_DIR, POP20_CC, save_flag
 from support import clients, files, interrupts, servers
 from support.answers import not_found
 from support.arguments import parse, positive
-from support.console import complain, fail, plural, reason, tell
+from support.console import complain, description, fail, plural, tell
 from support.exits import is_out_of_resources, orderly_exit
 from support.servers import SERVERS
 from support.sessions import changed
@@ -36,8 +36,8 @@ __all__ = [
     'SERVERS',
     'DownloadStatus',
     'code_of',
-    'keep_error',
     'main',
+    'record_error',
     'save_flag',
 ]
 
@@ -103,7 +103,7 @@ def counts_of(
     except Exception as exc:
         if interrupts.run.stop_signal or not is_out_of_resources(exc):
             raise
-        _errors.insert(0, reason(exc))
+        _errors.insert(0, description(exc))
         return Counter()
 
 
@@ -152,7 +152,7 @@ def limit_requests(actual_req: int, base_url: str) -> int:
     return min(actual_req, most)
 
 
-def keep_error(cc: str, error_msg: str) -> None:
+def record_error(cc: str, error_msg: str) -> None:
     """Keep an error: without -v, main shows the first one below the bar."""
     _errors.append(f'{cc}: {error_msg}')
 
@@ -237,7 +237,7 @@ def available_codes() -> set[str]:
     try:
         text = COUNTRY_CODES_FILE.read_text('utf-8', errors='replace')
     except OSError as exc:
-        fail(reason(exc))
+        fail(description(exc))
     return set(re.findall(r'\b[A-Z]{2}\b', text)) or fail(f'no codes in {COUNTRY_CODES_FILE}')
 
 

@@ -19,9 +19,9 @@ from http import HTTPStatus
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, keep_error, main, save_flag
+from flags2_common import DownloadStatus, main, record_error, save_flag
 from support import clients
-from support.console import reason
+from support.console import description
 
 DEFAULT_CONCUR_REQ = 1
 MAX_CONCUR_REQ = 1
@@ -69,7 +69,7 @@ def download_many(
             resp = exc.response
             error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
         except (httpx.RequestError, OSError) as exc:
-            error_msg = reason(exc)
+            error_msg = description(exc)
         except KeyboardInterrupt:
             break
         else:
@@ -77,7 +77,7 @@ def download_many(
 
         if error_msg:
             status = DownloadStatus.ERROR
-            keep_error(cc, error_msg)
+            record_error(cc, error_msg)
         counter[status] += 1
         if verbose and error_msg:
             print(f'{cc} error: {error_msg}', flush=True)

@@ -26,7 +26,7 @@ from serving.listening import FileServer, end_with_stdin, listen
 from serving.names import site
 from serving.page import page
 from support.arguments import in_range, parse, seconds
-from support.console import fail, reason
+from support.console import description, fail
 from support.exits import orderly_exit
 from support.files import raise_file_limit
 from support.hosts import localhost
@@ -116,7 +116,7 @@ def main() -> None:
         try:
             server = FileServer(listen(args.bind, args.port), handler)
         except OSError as exc:
-            fail(f'cannot listen on {args.bind} port {args.port}: {reason(exc)}')
+            fail(f'cannot listen on {args.bind} port {args.port}: {description(exc)}')
         with server:
             greet(site(args.bind, server.port))
             if args.until_eof:

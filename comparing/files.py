@@ -20,7 +20,7 @@ from comparing.entries import Entry
 from comparing.runs import ROOT
 from comparing.spans import Span
 from comparing.texts import fit
-from support.console import reason
+from support.console import description
 
 COLUMNS = 'command mean stddev median min max memory in_flight limit errors'.split()
 STDOUT = Path('-')
@@ -37,7 +37,7 @@ def writable_file(text: str) -> Path:
             if not exists:
                 path.resolve().unlink()
     except OSError as exc:
-        raise argparse.ArgumentTypeError(reason(exc)) from exc
+        raise argparse.ArgumentTypeError(description(exc)) from exc
     return path
 
 

@@ -16,7 +16,7 @@ import httpx
 
 from support import interrupts
 from support.answers import checked
-from support.console import reason, script_name, system_error
+from support.console import description, script_name, system_error
 from support.routes import prepare
 from support.sessions import at_prompt
 from support.transports import AsyncTransport, Transport
@@ -104,7 +104,9 @@ def plain_errors(url: httpx.URL | str) -> Iterator[None]:
     except (httpx.InvalidURL, UnicodeError, OverflowError, ExceptionGroup) as exc:
         # anyio groups what connecting to each address of a host has raised
         error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
-        raise httpx.UnsupportedProtocol(reason(error), request=httpx.Request('GET', url)) from exc
+        raise httpx.UnsupportedProtocol(
+            description(error), request=httpx.Request('GET', url)
+        ) from exc
 
 
 def status_error(message: str, response: httpx.Response, phrase: bytes) -> httpx.HTTPStatusError:

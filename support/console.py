@@ -40,7 +40,7 @@ def fail(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def reason(exc: BaseException) -> str:
+def description(exc: BaseException) -> str:
     """Return one line that says what went wrong, such as "Is a directory: BR.gif"."""
     text = printable(' '.join(str(exc).split()))
     text = system_error(exc) or text

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from support import interrupts
-from support.console import complain, discard_unwritable_output, fail, reason
+from support.console import complain, description, discard_unwritable_output, fail
 from support.sessions import at_prompt, in_session
 from support.signals import SIGPIPE, reader_has_left
 
@@ -68,7 +68,7 @@ def explain(exc: BaseException) -> None:
     if isinstance(exc, BrokenPipeError):
         sys.exit(128 + SIGPIPE) if in_session() else interrupts.end(SIGPIPE)
     if is_out_of_resources(exc):
-        fail(reason(exc))
+        fail(description(exc))
 
 
 def is_out_of_resources(exc: BaseException) -> bool:

@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import anyio
 import httpx
 
-from support.console import fail, reason
+from support.console import description, fail
 from support.hosts import is_this_machine
 
 T = TypeVar('T')
@@ -58,10 +58,10 @@ def make_transport(kind: Callable[..., T], route: Route) -> T:
     except OSError as exc:
         variable = variable_at_fault()
         exc.filename = os.environ.get(variable)  # ssl names no file
-        problem = f'{variable}: {reason(exc)}' if variable else reason(exc)
+        problem = f'{variable}: {description(exc)}' if variable else description(exc)
     except (httpx.InvalidURL, ImportError, ValueError) as exc:
         is_secret = '@' in route.proxy or isinstance(exc, httpx.InvalidURL)
-        problem = f'{route.variable}: {HINT if is_secret else reason(exc)}'
+        problem = f'{route.variable}: {HINT if is_secret else description(exc)}'
     raise httpx.UnsupportedProtocol(problem)
 
 
@@ -83,7 +83,7 @@ def prepare(base_url: str) -> None:
     try:
         make_transport(httpx.HTTPTransport, route_for(httpx.URL(base_url))).close()
     except httpx.InvalidURL as exc:
-        fail(f'{base_url}: {reason(exc)}')
+        fail(f'{base_url}: {description(exc)}')
     except httpx.UnsupportedProtocol as exc:
         fail(str(exc))
     if 'asyncio' in sys.modules:
