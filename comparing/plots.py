@@ -66,7 +66,7 @@ def draw_bars(axes: Axes, entries: Sequence[Entry], first: Entry, colors: dict[s
     axes.bar_label(bars, labels, padding=6)
     axes.set_yticks(rows, [entry.name for entry in entries])
     axes.invert_yaxis()
-    mark = '; *: not printed, but seen' * any(entry.mark for entry in entries)
+    mark = '; *: measured, not printed' * any(entry.mark for entry in entries)
     axes.set_xlabel(f'seconds (median); times as fast as the first{mark}')
 
 

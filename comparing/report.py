@@ -76,7 +76,7 @@ def notes(entries: Sequence[Entry]) -> Iterator[str]:
     if not MEASURES_MEMORY:
         yield "Memory is not shown: pip install '.[compare]' brings psutil."
     if any(entry.mark for entry in entries):
-        yield '* Not printed, but seen: from the first request or call to the last answer.'
+        yield '* Measured, not printed: from the first request or call to the last answer.'
     for entry in entries:
         if doubts := [run.doubt for run in entry.runs if run.doubt]:
             yield f'{entry.name} printed {doubts[0]}, so that is not its time.'

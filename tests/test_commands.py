@@ -66,7 +66,7 @@ def test_any_scripts_and_commands_are_compared_in_the_order_given(
         '*',
         'd',
     ]
-    assert '* Not printed, but seen: from the first request' in lines
+    assert '* Measured, not printed: from the first request' in lines
     assert f'Not the same work as {ODD_NAME} (20 requests): a|b (2).' in lines
     told = json.loads(Path('c.json').read_text('utf-8'))['scripts']
     assert [script['name'] for script in told] == list(table)[1:]

@@ -9,8 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, altered_copy, needs_posix, project_copy
+from conftest import (
+    ROOT,
+    StartScript,
+    StartServer,
+    altered_copy,
+    flag_files,
+    needs_posix,
+    project_copy,
+)
 from cpu_tools import copy_with_numbers
+from endings import SOON, ending_of, send, status_of
+
+from flags import POP20_CC
 
 PAGES = {
     path.name: path.read_text('utf-8')
@@ -97,6 +108,8 @@ def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) 
     """Have all labels stand for a port on which nothing listens."""
     if 'curl' in command and not shutil.which('curl'):
         pytest.skip('curl is missing')
+    if 'trio' in command:
+        pytest.importorskip('trio')
     folder = project_copy(with_flags=True)
     for port in (8000, 8001, 8002):
         altered_copy('support/servers.py', f'localhost:{port}', f'localhost:{free_port}', folder)
@@ -131,13 +144,32 @@ def test_every_file_that_is_mentioned_exists() -> None:
     mentioned = set(re.findall(r'(?<![\w./-])\w[\w/-]*\.(?:py|md|png)\b', ALL))
     mentioned |= set(re.findall(r'!\[[^]]*\]\((.*?)\)', ALL))
     missing = {name for name in mentioned if not any((each / name).exists() for each in folders)}
-    missing -= {name for name, _ in VARIANTS} | {'flags_trio.py'}  # which readers write
+    missing -= {name for name, _ in VARIANTS}  # readers write these
     assert len(mentioned) > 40
     assert missing == set()
 
 
+@needs_posix
+def test_ctrl_c_ends_the_variant_with_trio_by_the_signal_and_one_line(
+    start_script: StartScript, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip('trio')
+    Path('flags_trio.py').write_text(dict(VARIANTS)['flags_trio.py'], 'utf-8')
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    server = start_server('--min-delay', 0, '--max-delay', 5)
+    script = start_script('flags_trio.py', '-s', server.url, folder=Path.cwd())
+    assert script.stdout
+    script.stdout.read(1)  # the first code
+    send(script, 'SIGINT')
+    ending = ending_of(script)
+    assert (ending.status, ending.stderr) == (status_of('SIGINT'), 'flags_trio.py: interrupted\n')
+    assert ending.seconds < SOON
+    assert len(flag_files()) < len(POP20_CC)
+
+
 def test_variants_are_short() -> None:
     assert [name for name, text in VARIANTS if len(text.splitlines()) > 22] == []
+    assert len(dict(VARIANTS)['flags_trio.py'].splitlines()) <= 20
 
 
 def test_every_example_of_the_chapter_has_its_row() -> None:
