@@ -4,7 +4,7 @@
     $ python3 compare.py --timeline
     $ python3 compare.py flags2 -a --scan 1 5 30 100
     $ python3 compare.py primes --html primes.html
-    $ python3 compare.py flags.py ~/flags_trio.py 'curl -sZ {url}/br/br.gif {url}/cn/cn.gif'
+    $ python3 compare.py flags.py flags_asyncio.py 'curl -sZ {url}/br/br.gif {url}/cn/cn.gif'
 
 The first word may be flags (the default), flags2 with its options and codes, or primes with a
 number of workers. To compare your own, name them: a SCRIPT ends in .py, and a quoted COMMAND has

@@ -6,22 +6,29 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import (
     ROOT,
     StartScript,
     StartServer,
+    accepts_connections,
     altered_copy,
     flag_files,
     needs_posix,
     project_copy,
+    started,
+    wait_until,
+    without,
 )
 from cpu_tools import copy_with_numbers
 from endings import SOON, ending_of, send, status_of
 
 from flags import POP20_CC
+from slow_server import MAX_DELAY, MIN_DELAY, argument_parser
 
 PAGES = {
     path.name: path.read_text('utf-8')
@@ -118,10 +125,11 @@ def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) 
     if 'proc' in command or 'primes' in command:
         copy_with_numbers(QUICK, folder)
         shown = without_slow_numbers(shown)
+    reduced = without('psutil') if 'Memory is not shown' in shown else {}  # as the quick start
     run = subprocess.run(
         ['bash', '-c', command],
         cwd=folder,
-        env=os.environ | {'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'},
+        env=os.environ | reduced | {'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=LONGEST_RUN,
@@ -190,9 +198,56 @@ def test_pages_of_docs_are_linked() -> None:
         assert page == 'README.md' or f'{page})' in ALL
 
 
-def test_quick_start_is_two_lines_that_need_nothing_else() -> None:
-    lines = re.search(r'## Quick start\n.*?```\n(.*?)```', README, re.S)
-    assert lines
-    commands = lines[1].splitlines()
+def quick_start() -> list[str]:
+    """Return the commands with which a reader begins."""
+    found = re.search(r'## Quick start\n.*?```\n(.*?)```', README, re.S)
+    assert found
+    return found[1].splitlines()
+
+
+def test_quick_start_is_two_lines_that_need_nothing_else_and_the_page() -> None:
+    *commands, page = quick_start()
     assert len(commands) == 2
     assert all(command.startswith('python3 -m venv .venv && ') for command in commands)
+    assert 'slow_server.py' in page
+
+
+def test_no_command_is_shown_before_the_quick_start_or_needs_more() -> None:
+    assert README.index('```') > README.index('## Quick start')
+    command, shown = SESSIONS[0]
+    assert f'$ {command}' in README
+    assert ' MB ' not in shown
+
+
+@needs_posix
+def test_third_line_of_the_quick_start_shows_the_film(free_port: int) -> None:
+    folder = project_copy(with_flags=True)
+    altered_copy('slow_server.py', 'DEFAULT_PORT = 8001', f'DEFAULT_PORT = {free_port}', folder)
+    altered_copy('support/servers.py', 'localhost:8001', f'localhost:{free_port}', folder)
+    (folder / '.venv').symlink_to(sys.prefix)
+    page = f'http://localhost:{free_port}'
+
+    def downloads() -> Counter[str]:
+        told = httpx.get(f'{page}/requests?after=0').json()['requests']
+        return Counter(request['agent'] for request in told if request['end'])
+
+    with started(['bash', '-c', quick_start()[2].replace('sleep 5', 'sleep 1')], cwd=folder):
+        wait_until(lambda: accepts_connections(free_port))
+        assert '<title>' in httpx.get(page).text
+        wait_until(lambda: downloads().total() == 60)
+        film = ['flags.py', 'flags_threadpool.py', 'flags_asyncio.py']
+        assert downloads() == dict.fromkeys(film, 20)
+    assert '<http://localhost:8001/#wall>' in README
+
+
+def test_delays_of_the_server_are_those_that_the_pages_name() -> None:
+    shortest, longest = f'{MIN_DELAY:g}'.lstrip('0'), f'{MAX_DELAY:g}'
+    for name in ('README.md', 'chapter.md'):
+        told = re.findall(r'\bwaits (\.?\d+) to (\d+) seconds', PAGES[name])
+        assert set(told) == {(shortest, longest)}
+    up_to = re.findall(r'up to (\S+) seconds', README + PAGES['elsewhere.md'])
+    assert set(up_to) == {longest}
+    assert len(up_to) > 1
+    help_text = argument_parser().format_help()
+    assert f'(default: {MIN_DELAY}, or MAX if less)' in ' '.join(help_text.split())
+    assert f'(default: {MAX_DELAY})' in ' '.join(help_text.split())
