@@ -10,7 +10,7 @@
     27 errors.
     Elapsed time: 5.21s
 
-All coroutines start at once; a semaphore lets so many of them send their requests.
+All coroutines start at once; a semaphore limits how many requests are in flight.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ async def download_one(
 async def supervisor(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags, with concur_req requests at a time; return how many ended how."""
+    """Download the flags, concur_req at a time; return how many ended with each status."""
     counter: Counter[DownloadStatus] = Counter()
     semaphore = asyncio.Semaphore(concur_req)
     async with clients.AsyncClient() as client:
@@ -101,7 +101,7 @@ async def supervisor(
 def download_many(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags in an event loop; return how many ended how."""
+    """Download the flags in an event loop; return how many ended with each status."""
     return asyncio.run(supervisor(cc_list, base_url, verbose, concur_req))
 
 

@@ -9,7 +9,7 @@
     20 flags downloaded.
     Elapsed time: 0.10s
 
-What the threaded script adds shows best in a diff of the two.
+Diff this script with flags2_threadpool.py (diff -w) to see what threads add.
 """
 
 from collections import Counter
@@ -50,14 +50,14 @@ def download_one(cc: str, base_url: str, verbose: bool = False) -> DownloadStatu
         status = DownloadStatus.OK
         msg = 'OK'
     if verbose:
-        print(f'{cc} {msg}\n', end='', flush=True)  # one write: else those of two threads mix
+        print(f'{cc} {msg}\n', end='', flush=True)  # one write: lines of threads must not mix
     return status
 
 
 def download_many(
     cc_list: list[str], base_url: str, verbose: bool, _unused_concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags one by one; return how many ended how."""
+    """Download the flags one by one; return how many ended with each status."""
     counter: Counter[DownloadStatus] = Counter()
     cc_iter: Iterable[str] = sorted(cc_list)
     if not verbose:

@@ -10,7 +10,7 @@
     35 not found.
     Elapsed time: 8.75s
 
-A future knows nothing of the code it was made for, so a dict has to tell.
+A dict maps each future to its country code.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ MAX_CONCUR_REQ = 1000
 def download_many(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags on concur_req threads; return how many ended how."""
+    """Download the flags on concur_req threads; return how many ended with each status."""
     counter: Counter[DownloadStatus] = Counter()
     with futures.ThreadPoolExecutor(max_workers=concur_req) as executor:
         to_do_map = {}

@@ -175,6 +175,16 @@ def test_ctrl_c_ends_the_variant_with_trio_by_the_signal_and_one_line(
     assert len(flag_files()) < len(POP20_CC)
 
 
+def test_all_pictures_are_made_by_one_script_as_the_pages_say() -> None:
+    source = (ROOT / 'tools/screenshots.py').read_text('utf-8')
+    pictures = {path.name for path in ROOT.glob('docs/*.[gp][in][fg]')}
+    assert len(pictures) > 5
+    assert {name for name in pictures if f"'{name}'" not in source} == set()
+    pages = [text for text in PAGES.values() if re.search(r'slow_server\.py --min-delay', text)]
+    assert README in pages
+    assert PAGES['class.md'] in pages
+
+
 def test_variants_are_short() -> None:
     assert [name for name, text in VARIANTS if len(text.splitlines()) > 22] == []
     assert len(dict(VARIANTS)['flags_trio.py'].splitlines()) <= 20
