@@ -44,7 +44,7 @@ __all__ = [
 
 DEFAULT_SERVER = 'LOCAL'
 COUNTRY_CODES_FILE = Path(__file__).resolve().with_name('country_codes.txt')
-MAX_LISTED = 10  # of more codes, the report names the first and the last
+MAX_LISTED = 10  # if there are more codes, the report names the first and the last
 MAX_REMOTE_REQ = 30  # the book's site is a public server
 OTHER_FILES = 40  # files that a script has open besides its connections
 A_Z = string.ascii_uppercase
@@ -60,7 +60,7 @@ class DownloadStatus(Enum):
 
 Downloader = Callable[[list[str], str, bool, int], Counter[DownloadStatus]]
 
-_errors: list[str] = []  # of this run: a signal may end it before download_many returns
+_errors: list[str] = []  # in this run, which a signal may end before download_many returns
 
 
 def main(download_many: Downloader, default_concur_req: int, max_concur_req: int) -> None:
@@ -70,7 +70,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     """
     args, cc_list = process_args(default_concur_req)
     actual_req = min(args.max_req, max_concur_req, len(cc_list))
-    for earlier in (files.saved, _errors, not_found):
+    for earlier in (files.saved_files, _errors, not_found):
         earlier.clear()  # a session may have run a script before
     t0 = time.perf_counter()
     with (
@@ -111,7 +111,7 @@ def counts_of(
 def counts_so_far(counted: Counter[DownloadStatus]) -> Counter[DownloadStatus]:
     """Return the counts of all downloads that have ended, including those not counted yet."""
     known = {DownloadStatus.NOT_FOUND: len(not_found), DownloadStatus.ERROR: len(_errors)}
-    return counted | Counter(known) | Counter({DownloadStatus.OK: len(files.saved)})
+    return counted | Counter(known) | Counter({DownloadStatus.OK: len(files.saved_files)})
 
 
 def exit_unless_complete(

@@ -168,7 +168,7 @@ def test_what_a_hanging_command_has_said_is_shown_when_it_is_interrupted(
 @pytest.mark.parametrize(
     ('text', 'told'),
     [
-        ('print(1)', 'no request has come: does it take -s, {url} or FLAGS_URL?'),
+        ('print(1)', 'no request was recorded: does it take -s, {url} or FLAGS_URL?'),
         (
             'import sys; sys.exit("oh\\x1b[31m no")',
             r'oh\x1b[31m no\n(run 1 of 1: exit status 1; it was called with -s and the URL',

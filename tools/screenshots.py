@@ -135,7 +135,7 @@ def save_film(frames: list[tuple[float, bytes]], path: Path) -> None:
 
 
 def save(page: Page, name: str) -> None:
-    """Save a picture of the whole page, without the port that was free by chance."""
+    """Save a picture of the page in full height, without the random port."""
     page.evaluate('document.getElementById("state").hidden = true')
     page.screenshot(path=DOCS / name, full_page=True)
     print(f'docs/{name}')
