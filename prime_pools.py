@@ -69,7 +69,7 @@ def executor_of(kind: str, workers: int | None, scheduler: str | None) -> Any:
 
 def process_args() -> argparse.Namespace:
     """Return the number of workers, the kind of executor and the scheduler's address."""
-    parser = argparse.ArgumentParser(description='Check numbers for primality in other pools.')
+    parser = argparse.ArgumentParser(description='Check numbers for primality with other executors.')
     add_workers_argument(parser)
     parser.add_argument(
         '-x',

@@ -43,7 +43,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     )
     add('-w', '--warmup', metavar='N', type=natural, default=0, help='warm-up runs, not counted')
     add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
-    add('--name', action='append', default=[], help='name the next SCRIPT or COMMAND')
+    add('--name', action='append', default=[], help='name to show for the next SCRIPT or COMMAND')
     add(
         '--scan',
         nargs='+',
@@ -59,7 +59,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     add('--timeline', action='store_true', help='show each request or call as text')
     add('--plot', metavar='FILE', type=writable_file, help='draw a picture, a .png or .svg file')
     add('--html', metavar='FILE', type=writable_file, help='write a page that shows the runs')
-    add('--json', metavar='FILE', type=writable_file, help='write all measures')
+    add('--json', metavar='FILE', type=writable_file, help='write all measurements')
     add('--csv', metavar='FILE', type=writable_file, help='write a line of figures per command')
     add(
         '--markdown',

@@ -93,8 +93,8 @@ def notes(entries: Sequence[Entry]) -> Iterator[str]:
         computed = [run for run in entry.runs if entry.computes and run.spans]
         if (share := min(map(share_of_cpus, computed), default=1)) < LEAST_SHARE:
             yield (
-                f'{entry.name} had {share:.0%} of the time of the CPUs that its workers asked for: '
-                'something else kept the machine busy, so this time says little.'
+                f'{entry.name} had {share:.0%} of the CPU time that its workers could use: '
+                'something else kept the machine busy, so this time is unreliable.'
             )
 
 
