@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Time the variants of a script side by side, and show what makes the difference.
+"""Time the variants of a script side by side, and show why their times differ.
 
     $ python3 compare.py --timeline
     $ python3 compare.py flags2 -a --scan 1 5 30 100
     $ python3 compare.py primes --html primes.html
-    $ python3 compare.py flags.py ~/flags_trio.py 'curl -sZ {url}/br/br.gif {url}/cn/cn.gif'
+    $ python3 compare.py flags.py flags_asyncio.py 'curl -sZ {url}/br/br.gif {url}/cn/cn.gif'
 
 The first word may be flags (the default), flags2 with its options and codes, or primes with a
 number of workers. To compare your own, name them: a SCRIPT ends in .py, and a quoted COMMAND has
 {url} where it takes the server's URL; a SCRIPT without {url} gets it by -s. They run in the current
-folder, ours in folders of their own. Each run is a fresh process, and all take turns. Times are
-those that the last lines of output end with, if they can be true, or else those the server saw.
+folder, the project's own scripts in temporary ones. Each run is a new process, and all commands
+take turns. A time is the one that the last line of output ends with. If there is none, or it cannot
+be true, it is measured from the first request to the last answer.
 """
 
 import argparse
@@ -39,17 +40,17 @@ from support.console import complain, discard_unwritable_output, fail, plural
 from support.exits import orderly_exit
 
 BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]'
-GRACE = 4.0  # seconds from a signal to the end: scripts take up to one, a report with a plot more
-HINT = '; it was called with -s and the URL: to pass that in another way, write {url} there'
+GRACE = 4.0  # seconds from a signal to the end: a script takes up to one, a plot more
+HINT = '; it was called with -s and the URL: to pass the URL in another way, write {url} there'
 SERIES = ['flags', 'flags2', 'primes']
 
 
 def main() -> None:
-    """Run the scripts; then show, and save, what the command line asks for."""
+    """Run the commands; then show and save what the command line asks for."""
     try:
         args = process_args()
     finally:
-        discard_unwritable_output()  # if nobody reads the help
+        discard_unwritable_output()  # the reader of the help may have left
     with orderly_exit(grace=GRACE):
         if args.plot:
             plots()
@@ -63,8 +64,8 @@ def main() -> None:
 
 
 def plots() -> ModuleType:
-    """Return what draws, which takes a while to import; fail if it is not installed."""
-    os.environ['MPLBACKEND'] = 'agg'  # no window is opened, whatever is set there
+    """Return the module that draws, which is slow to import; fail if matplotlib is missing."""
+    os.environ['MPLBACKEND'] = 'agg'  # opens no window
     try:
         return importlib.import_module('comparing.plots')
     except ImportError:
@@ -72,7 +73,7 @@ def plots() -> ModuleType:
 
 
 def chosen_server(args: argparse.Namespace) -> AbstractContextManager[str]:
-    """Return what yields the URL of the server to download from, or '' if there is none."""
+    """Return a context manager that yields the URL of the server, or '' if none is needed."""
     if args.series == 'primes':
         return nullcontext('')
     if args.server:
@@ -82,7 +83,7 @@ def chosen_server(args: argparse.Namespace) -> AbstractContextManager[str]:
 
 
 def measure(args: argparse.Namespace, url: str) -> None:
-    """Run all commands in turns, first to warm up; one that fails gets no more of them."""
+    """Run all commands in turn, warm-up runs first; a command that fails is not run again."""
     numbers = range(1 - args.warmup, args.runs + 1)
     turns = [(entry, number) for number in numbers for entry in args.entries]
     with tqdm(turns, leave=False, disable=None, bar_format=BAR_FORMAT) as bar:
@@ -110,7 +111,7 @@ def measure(args: argparse.Namespace, url: str) -> None:
 
 
 def show(args: argparse.Namespace, entries: list[Entry]) -> None:
-    """Write the files that the command line asks for, and print what is there to tell."""
+    """Write the files that the command line asks for, and print the report."""
     for entry in entries:
         if entry.failure:
             complain(f'{entry.name} failed:\n{entry.failure}')
@@ -132,22 +133,22 @@ def show(args: argparse.Namespace, entries: list[Entry]) -> None:
             if path := getattr(args, name):
                 files.write(path, content())
     finally:
-        if sys.stdout and files.STDOUT not in vars(args).values():  # it may be closed
+        if sys.stdout and files.STDOUT not in vars(args).values():  # stdout may be closed
             lines = [*report(entries), *(timelines(entries) if args.timeline else [])]
             print(fit('\n'.join(lines)), flush=True)
 
 
 def process_args() -> argparse.Namespace:
-    """Return what to run and what to show; exit with status 2 if that makes no sense."""
+    """Return what to run and what to show; exit with status 2 if the command line is wrong."""
     parser = commands.argument_parser(__doc__ or '')
     args, words = parser.parse_known_args()
     numbers = list(takewhile(str.isdecimal, args.scan))
-    words += args.scan[len(numbers) :]  # codes and scripts that follow
+    words += args.scan[len(numbers) :]  # argparse takes the words after them for numbers
     args.series = next((word for word in words if word in SERIES), 'flags')
     args.runs = args.runs or (1 if args.series == 'primes' else 3)
     wrong = {
-        'a plot is written as .png or .svg': args.plot and args.plot.suffix not in ('.png', '.svg'),
-        '--delay: the second number is the greater': args.delay and args.delay[0] > args.delay[1],
+        'a plot is a .png or .svg file': args.plot and args.plot.suffix not in ('.png', '.svg'),
+        '--delay: MIN must not exceed MAX': args.delay and args.delay[0] > args.delay[1],
         '--scan takes numbers': args.scan and not numbers,
         '--scan goes with flags2': args.scan and args.series != 'flags2',
         '--dask goes with primes': args.dask and args.series != 'primes',
@@ -164,12 +165,12 @@ def process_args() -> argparse.Namespace:
 
 
 def entries_of(args: argparse.Namespace, words: list[str]) -> list[Entry]:
-    """Return what is named, or what a series has; raise ValueError if that makes no sense."""
+    """Return the commands that are named, or those of a series; raise ValueError if wrong."""
     own = commands.named(list(filter(commands.is_command, words)), args.name)
     options = [word for word in words if not commands.is_command(word)]
     if args.series == 'flags2':
-        flags2_common.process_args(1, options)  # ends the program if they make no sense
-        scripts = commands.FLAGS2[bool(args.scan) :]  # one at a time is not to be scanned
+        flags2_common.process_args(1, options)  # exits if they are wrong
+        scripts = commands.FLAGS2[bool(args.scan) :]  # the sequential one cannot be scanned
         return commands.downloads(own or commands.ours(scripts), options, args.scan)
     if args.series == 'primes':
         parser = argparse.ArgumentParser(prog='compare.py primes')

@@ -1,4 +1,4 @@
-"""An executor on a dask cluster: one that runs somewhere, or a private one on this machine."""
+"""An executor on a dask cluster: a running one, or a private one on this machine."""
 
 import asyncio
 import logging
@@ -18,25 +18,25 @@ from support.console import fail
 from support.workers import start_tracker
 
 ROOT = Path(__file__).resolve().parent
-TIMEOUT = 4.0  # seconds to wait for a scheduler, and then for its first worker
+TIMEOUT = 4.0  # seconds to wait for a scheduler, and for its first worker
 
 
 class DaskExecutor(Executor):
-    """The executor of a dask client, which ends together with its private cluster."""
+    """An executor that runs calls on a dask cluster, and closes a private cluster at the end."""
 
     def __init__(self, workers: int | None, scheduler: str | None) -> None:
         """Connect to the scheduler at an address, or start local workers."""
-        logging.disable()  # dask would explain every interruption and loss at length
+        logging.disable()  # dask logs every interruption and lost worker at length
         self.cluster = None
         if scheduler:
             asyncio.run(make_contact(scheduler))
         else:
             start_tracker()
-            with signals.blocked():  # workers would print tracebacks on Ctrl-C
+            with signals.blocked():  # otherwise workers print tracebacks on Ctrl-C
                 self.cluster = LocalCluster(
                     n_workers=workers or cpu_count(),
                     threads_per_worker=1,
-                    dashboard_address='127.0.0.1:0',  # only this machine can reach it
+                    dashboard_address='127.0.0.1:0',  # by default it listens on all interfaces
                     silence_logs=logging.CRITICAL,
                 )
             interrupts.run.others |= signals.children()  # which dask would replace after a signal
@@ -50,12 +50,12 @@ class DaskExecutor(Executor):
         self._max_workers = len(threads)
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Any:
-        """Return what the client's executor does; raise BrokenExecutor if its workers die."""
+        """Yield the results of the client's own executor; raise BrokenExecutor if workers die."""
         for module in list(sys.modules.values()):
             if Path(getattr(module, '__file__', None) or '/').parent == ROOT:
-                cloudpickle.register_pickle_by_value(module)  # workers may not be able to import it
+                cloudpickle.register_pickle_by_value(module)  # workers may not have it
 
-        def call(*args: Any) -> Any:  # what has no name outside is passed by value
+        def call(*args: Any) -> Any:  # an inner function is pickled by value
             return fn(*args)
 
         try:
@@ -64,16 +64,16 @@ class DaskExecutor(Executor):
             raise BrokenExecutor from exc
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Close the client, and the cluster if it is a private one."""
+        """Close the client, and the cluster if it is private."""
         self.client.close()
         if self.cluster:
             self.cluster.close()
 
 
 async def make_contact(scheduler: str) -> None:
-    """Exchange greetings with a scheduler, which a client might wait for without end."""
+    """Ask a scheduler who it is: a client might wait for it forever."""
     try:
         async with asyncio.timeout(TIMEOUT), rpc(scheduler) as remote:
             await remote.identity()
-    except Exception:  # there is no telling what a wrong address leads to
+    except Exception:  # anything may answer at a wrong address
         fail(f'no dask scheduler answers at {scheduler!r}')

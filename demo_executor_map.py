@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Show in which order, and when, an executor's map yields results.
+"""Show in which order an executor's map yields results, and when.
 
     $ python3 demo_executor_map.py
     [15:56:50] Script starting.
@@ -11,7 +11,7 @@
     ...
     [15:56:55] result 4: 40
 
-A result is there as soon as it and all those before it are ready.
+map yields a result as soon as it and all results before it are ready.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from support.exits import orderly_exit
 def display(*args: object) -> None:
     """Print the arguments after the time of day."""
     line = ' '.join([strftime('[%H:%M:%S]'), *map(str, args)])
-    print(f'{line}\n', end='', flush=True)  # one write: else those of two threads mix
+    print(f'{line}\n', end='', flush=True)  # one write: lines of threads must not mix
 
 
 def loiter(n: float) -> float:

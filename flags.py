@@ -5,7 +5,7 @@
     BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
     20 downloads in 0.09s
 
-The variants import from here; they differ in download_many.
+The other scripts import from this one. They differ in download_many.
 """
 
 import os
@@ -23,7 +23,7 @@ DEST_DIR = Path('downloaded')
 
 
 def save_flag(img: bytes, filename: str) -> None:
-    """Write img to filename in DEST_DIR, whole or not at all; raise OSError if that fails."""
+    """Write img to a file in DEST_DIR, atomically; raise OSError if that fails."""
     files.save(DEST_DIR / filename, img)
 
 
@@ -37,7 +37,7 @@ def get_flag(cc: str) -> bytes:
 
 
 def download_many(cc_list: list[str]) -> int:
-    """Download and save the flags one by one; return how many."""
+    """Download and save the flags one by one; return their number."""
     for cc in sorted(cc_list):
         image = get_flag(cc)
         save_flag(image, f'{cc}.gif')
@@ -46,8 +46,8 @@ def download_many(cc_list: list[str]) -> int:
 
 
 def main(downloader: Callable[[list[str]], int]) -> None:
-    """Time downloader on the 20 flags, from the server that the command line names."""
-    with command_line(globals()):  # which sets BASE_URL
+    """Time a downloader of the 20 flags, from the server that the command line names."""
+    with command_line(globals()):  # sets BASE_URL
         DEST_DIR.mkdir(exist_ok=True)
         t0 = time.perf_counter()
         count = downloader(POP20_CC)

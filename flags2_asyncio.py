@@ -10,7 +10,7 @@
     27 errors.
     Elapsed time: 5.21s
 
-All coroutines start at once; a semaphore lets so many of them send their requests.
+All coroutines start at once; a semaphore limits how many requests are in flight.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from http import HTTPStatus
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, code_of, keep_error, main, save_flag
+from flags2_common import DownloadStatus, code_of, main, record_error, save_flag
 from support import clients
-from support.console import reason
+from support.console import description
 
 DEFAULT_CONCUR_REQ = 30
 MAX_CONCUR_REQ = 1000
@@ -66,7 +66,7 @@ async def download_one(
 async def supervisor(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags, with concur_req requests at a time; return how many ended how."""
+    """Download the flags, concur_req at a time; return how many ended with each status."""
     counter: Counter[DownloadStatus] = Counter()
     semaphore = asyncio.Semaphore(concur_req)
     async with clients.AsyncClient() as client:
@@ -82,7 +82,7 @@ async def supervisor(
                 error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
                 cc = code_of(exc)
             except (httpx.RequestError, OSError) as exc:
-                error_msg = reason(exc)
+                error_msg = description(exc)
                 cc = code_of(exc)
             except asyncio.CancelledError:
                 break
@@ -91,7 +91,7 @@ async def supervisor(
 
             if error_msg:
                 status = DownloadStatus.ERROR
-                keep_error(cc, error_msg)
+                record_error(cc, error_msg)
             counter[status] += 1
             if verbose and error_msg:
                 print(f'{cc} error: {error_msg}', flush=True)
@@ -101,7 +101,7 @@ async def supervisor(
 def download_many(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags in an event loop; return how many ended how."""
+    """Download the flags in an event loop; return how many ended with each status."""
     return asyncio.run(supervisor(cc_list, base_url, verbose, concur_req))
 
 

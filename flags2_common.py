@@ -1,7 +1,8 @@
-"""What the scripts of the flags2 series share: all but download_many.
+"""What the scripts of the flags2 series share: everything but download_many.
 
-The command line becomes a list of country codes and a base URL. A script's download_many
-turns these into counts of each DownloadStatus, which make the report and the exit status.
+The command line becomes a list of country codes and a base URL. The download_many of a script
+downloads these flags and returns how many ended with each DownloadStatus. The counts make the
+report and the exit status.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from flags import DEST_DIR, POP20_CC, save_flag
 from support import clients, files, interrupts, servers
 from support.answers import missing_urls
 from support.arguments import parse, positive
-from support.console import complain, fail, plural, reason, tell
+from support.console import complain, description, fail, plural, tell
 from support.exits import is_out_of_resources, orderly_exit
 from support.servers import SERVERS
 from support.sessions import changed
@@ -36,16 +37,16 @@ __all__ = [
     'SERVERS',
     'DownloadStatus',
     'code_of',
-    'keep_error',
     'main',
+    'record_error',
     'save_flag',
 ]
 
 DEFAULT_SERVER = 'LOCAL'
 COUNTRY_CODES_FILE = Path(__file__).resolve().with_name('country_codes.txt')
-MAX_LISTED = 10  # the report names more codes than this by the first and the last
-MAX_REMOTE_REQ = 30  # the site of the book belongs to somebody
-OTHER_FILES = 40  # that a script has open besides its connections
+MAX_LISTED = 10  # if there are more codes, the report names the first and the last
+MAX_REMOTE_REQ = 30  # the book's site is a public server
+OTHER_FILES = 40  # files that a script has open besides its connections
 A_Z = string.ascii_uppercase
 
 
@@ -59,24 +60,24 @@ class DownloadStatus(Enum):
 
 Downloader = Callable[[list[str], str, bool, int], Counter[DownloadStatus]]
 
-_errors: list[str] = []  # of this run, in case that a signal ends it before download_many returns
+_errors: list[str] = []  # in this run, which a signal may end before download_many returns
 
 
 def main(download_many: Downloader, default_concur_req: int, max_concur_req: int) -> None:
     """Download what the command line asks for, and report.
 
-    Exit with status 1 if any download ended in an error, or was left out.
+    Exit with status 1 if a download ended in an error, or did not take place.
     """
     args, cc_list = process_args(default_concur_req)
     actual_req = min(args.max_req, max_concur_req, len(cc_list))
-    for earlier in (files.saved, _errors, missing_urls):
-        earlier.clear()  # of an earlier run in a session
+    for earlier in (files.saved_files, _errors, missing_urls):
+        earlier.clear()  # a session may have run a script before
     t0 = time.perf_counter()
     with (
         orderly_exit(lambda stdout: report_in_time(cc_list, t0, stdout)),
         servers.running(args.server) as base_url,
         changed(tqdm, monitor_interval=0),  # the bar needs no thread
-        changed(tqdm, _lock=threading.RLock()),  # the default one serves processes too
+        changed(tqdm, _lock=threading.RLock()),  # the default lock is for processes as well
     ):
         make_dest_dir()
         clients.prepare(base_url)
@@ -97,26 +98,26 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
 def counts_of(
     download_many: Downloader, cc_list: list[str], base_url: str, verbose: bool, actual_req: int
 ) -> Counter[DownloadStatus]:
-    """Return what download_many counts, or nothing if it gets no more threads or files."""
+    """Return the counts of download_many; none if it runs out of threads, files or memory."""
     try:
         return download_many(cc_list, base_url, verbose, actual_req)
     except Exception as exc:
         if interrupts.run.stop_signal or not is_out_of_resources(exc):
             raise
-        _errors.insert(0, reason(exc))
+        _errors.insert(0, description(exc))
         return Counter()
 
 
 def counts_so_far(counted: Counter[DownloadStatus]) -> Counter[DownloadStatus]:
-    """Return what is known of downloads that have ended, some before they were counted."""
+    """Return the counts of all downloads that have ended, including those not counted yet."""
     known = {DownloadStatus.NOT_FOUND: len(missing_urls), DownloadStatus.ERROR: len(_errors)}
-    return counted | Counter(known) | Counter({DownloadStatus.OK: len(files.saved)})
+    return counted | Counter(known) | Counter({DownloadStatus.OK: len(files.saved_files)})
 
 
 def exit_unless_complete(
     cc_list: list[str], counter: Counter[DownloadStatus], base_url: str
 ) -> None:
-    """Exit with status 1 if a download ended in an error or was left out, or none was to be had."""
+    """Exit with status 1 if a download failed or did not take place, or no flag was found."""
     if counter[DownloadStatus.ERROR] or counter.total() < len(cc_list):
         sys.exit(1)
     has_found_none = counter[DownloadStatus.NOT_FOUND] and not counter[DownloadStatus.OK]
@@ -125,25 +126,25 @@ def exit_unless_complete(
 
 
 def report_in_time(cc_list: list[str], start_time: float, stdout: TextIO) -> None:
-    """Print the report of a download_many that was interrupted, or that does not end in time."""
+    """Print the report of a download_many that does not return in time after a signal."""
     if list(getattr(tqdm, '_instances', [])):
-        tell('')  # below a bar that is half-drawn
+        tell('')  # ends the line of the bar
     final_report(cc_list, counts_so_far(Counter()), start_time, stdout)
 
 
 def make_dest_dir() -> None:
-    """Make the folder for downloads; fail if nothing could be saved there."""
+    """Make the folder for downloads; fail if it is not writable."""
     DEST_DIR.mkdir(exist_ok=True)
     if not os.access(DEST_DIR, os.W_OK | os.X_OK):
         fail(f'cannot write to {DEST_DIR}')
 
 
 def limit_requests(actual_req: int, base_url: str) -> int:
-    """Return how many requests may run at once; say so if these are fewer than asked for."""
+    """Return how many requests may run at once; say so if the user wants more."""
     most, why = (
         (files.raise_file_limit() - OTHER_FILES) // 2,
         'more files cannot be open',
-    )  # two each
+    )  # each request needs two
     if most > MAX_REMOTE_REQ and servers.is_site_of_the_book(base_url):
         most, why = MAX_REMOTE_REQ, 'that site is public'
     most = max(1, most)
@@ -152,17 +153,17 @@ def limit_requests(actual_req: int, base_url: str) -> int:
     return min(actual_req, most)
 
 
-def keep_error(cc: str, error_msg: str) -> None:
-    """Keep an error: without -v, main shows the first one below the bar."""
+def record_error(cc: str, error_msg: str) -> None:
+    """Record an error: without -v, main shows the first one below the bar."""
     _errors.append(f'{cc}: {error_msg}')
 
 
 def process_args(
     default_concur_req: int, argv: list[str] | None = None
 ) -> tuple[argparse.Namespace, list[str]]:
-    """Return what argv, by default the command line, says, and the codes it stands for.
+    """Return the options in argv, by default the command line, and the codes it stands for.
 
-    Exit with status 2 if it makes no sense.
+    Exit with status 2 if it is wrong.
     """
     parser = argument_parser(default_concur_req)
     args = parse(parser, argv)
@@ -173,7 +174,7 @@ def process_args(
 
 
 def argument_parser(default_concur_req: int) -> argparse.ArgumentParser:
-    """Return the parser of the command line that the whole series has."""
+    """Return the parser of the series' command line."""
     parser = argparse.ArgumentParser(
         description='Download flags for country codes. Default: top 20 countries by population.'
     )
@@ -204,9 +205,9 @@ def argument_parser(default_concur_req: int) -> argparse.ArgumentParser:
 
 
 def expand_cc_args(every_cc: bool, all_cc: bool, cc_args: list[str], limit: int) -> list[str]:
-    """Return the first codes, in alphabetical order, of those that the arguments stand for.
+    """Return the codes that the arguments stand for, in alphabetical order, up to the limit.
 
-    Raise ValueError for an argument that is neither a letter nor two, or beside -a or -e.
+    Raise ValueError for an argument that is not one or two letters, and for any beside -a or -e.
 
     >>> expand_cc_args(False, False, ['us', 'b', 'us'], 3)
     ['BA', 'BB', 'BC']
@@ -223,7 +224,7 @@ def expand_cc_args(every_cc: bool, all_cc: bool, cc_args: list[str], limit: int)
 
 
 def expand_cc(arg: str) -> list[str]:
-    """Return the code that arg is, or all codes with that first letter."""
+    """Return arg as a code, or all codes that begin with this letter."""
     match list(arg.upper()):
         case [first, second] if first in A_Z and second in A_Z and arg.isascii():
             return [first + second]
@@ -233,16 +234,16 @@ def expand_cc(arg: str) -> list[str]:
 
 
 def available_codes() -> set[str]:
-    """Return the codes that have a flag; fail if the file that lists them is of no use."""
+    """Return the codes that have a flag; fail if the file that lists them is missing or empty."""
     try:
         text = COUNTRY_CODES_FILE.read_text('utf-8', errors='replace')
     except OSError as exc:
-        fail(reason(exc))
+        fail(description(exc))
     return set(re.findall(r'\b[A-Z]{2}\b', text)) or fail(f'no codes in {COUNTRY_CODES_FILE}')
 
 
 def code_of(exc: httpx.HTTPError | OSError) -> str:
-    """Return the code of the flag that could not be downloaded, or not be saved."""
+    """Return the code of the flag that could not be downloaded or saved."""
     if isinstance(exc, OSError):
         return Path(exc.filename).stem
     url = exc.request.url
@@ -252,7 +253,7 @@ def code_of(exc: httpx.HTTPError | OSError) -> str:
 
 
 def initial_report(cc_list: list[str], actual_req: int, server: str, base_url: str) -> None:
-    """Print what is going to be downloaded, and from where."""
+    """Print what will be downloaded, and from where."""
     label = server if server in SERVERS else 'URL'
     codes = ', '.join(cc_list)
     if len(cc_list) > MAX_LISTED:
@@ -268,7 +269,7 @@ def final_report(
     start_time: float,
     stdout: TextIO | None = None,
 ) -> None:
-    """Print what came of it; start_time is as of time.perf_counter(), in seconds."""
+    """Print the counts and the elapsed time; start_time is a value of time.perf_counter()."""
     elapsed = time.perf_counter() - start_time
     lines = ['-' * 20, f'{plural(counter[DownloadStatus.OK], "flag")} downloaded.']
     if missing := counter[DownloadStatus.NOT_FOUND]:

@@ -9,7 +9,7 @@
     20 flags downloaded.
     Elapsed time: 0.10s
 
-What the threaded script adds shows best in a diff of the two.
+Diff this script with flags2_threadpool.py (diff -w) to see what threads add.
 """
 
 from collections import Counter
@@ -19,9 +19,9 @@ from http import HTTPStatus
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, keep_error, main, save_flag
+from flags2_common import DownloadStatus, main, record_error, save_flag
 from support import clients
-from support.console import reason
+from support.console import description
 
 DEFAULT_CONCUR_REQ = 1
 MAX_CONCUR_REQ = 1
@@ -50,14 +50,14 @@ def download_one(cc: str, base_url: str, verbose: bool = False) -> DownloadStatu
         status = DownloadStatus.OK
         msg = 'OK'
     if verbose:
-        print(f'{cc} {msg}\n', end='', flush=True)  # one write: else those of two threads mix
+        print(f'{cc} {msg}\n', end='', flush=True)  # one write: lines of threads must not mix
     return status
 
 
 def download_many(
     cc_list: list[str], base_url: str, verbose: bool, _unused_concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags one by one; return how many ended how."""
+    """Download the flags one by one; return how many ended with each status."""
     counter: Counter[DownloadStatus] = Counter()
     cc_iter: Iterable[str] = sorted(cc_list)
     if not verbose:
@@ -69,7 +69,7 @@ def download_many(
             resp = exc.response
             error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
         except (httpx.RequestError, OSError) as exc:
-            error_msg = reason(exc)
+            error_msg = description(exc)
         except KeyboardInterrupt:
             break
         else:
@@ -77,7 +77,7 @@ def download_many(
 
         if error_msg:
             status = DownloadStatus.ERROR
-            keep_error(cc, error_msg)
+            record_error(cc, error_msg)
         counter[status] += 1
         if verbose and error_msg:
             print(f'{cc} error: {error_msg}', flush=True)

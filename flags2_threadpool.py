@@ -10,7 +10,7 @@
     35 not found.
     Elapsed time: 8.75s
 
-A future knows nothing of the code it was made for, so a dict has to tell.
+A dict maps each future to its country code.
 """
 
 from collections import Counter
@@ -20,9 +20,9 @@ from concurrent import futures
 import httpx
 from tqdm import tqdm
 
-from flags2_common import DownloadStatus, keep_error, main
+from flags2_common import DownloadStatus, main, record_error
 from flags2_sequential import download_one
-from support.console import reason
+from support.console import description
 
 DEFAULT_CONCUR_REQ = 30
 MAX_CONCUR_REQ = 1000
@@ -31,7 +31,7 @@ MAX_CONCUR_REQ = 1000
 def download_many(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> Counter[DownloadStatus]:
-    """Download the flags on concur_req threads; return how many ended how."""
+    """Download the flags on concur_req threads; return how many ended with each status."""
     counter: Counter[DownloadStatus] = Counter()
     with futures.ThreadPoolExecutor(max_workers=concur_req) as executor:
         to_do_map = {}
@@ -48,7 +48,7 @@ def download_many(
                 resp = exc.response
                 error_msg = f'HTTP error {resp.status_code} - {resp.reason_phrase}'
             except (httpx.RequestError, OSError) as exc:
-                error_msg = reason(exc)
+                error_msg = description(exc)
             except KeyboardInterrupt:
                 break
             else:
@@ -57,7 +57,7 @@ def download_many(
             if error_msg:
                 status = DownloadStatus.ERROR
                 cc = to_do_map[future]
-                keep_error(cc, error_msg)
+                record_error(cc, error_msg)
             counter[status] += 1
             if verbose and error_msg:
                 print(f'{cc} error: {error_msg}\n', end='', flush=True)

@@ -5,7 +5,7 @@
     BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
     20 downloads in 0.11s
 
-One thread does it all: each coroutine lets others run while it waits.
+One thread runs all coroutines: while one waits, others run.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def download_one(client: clients.AsyncClient, cc: str) -> str:
 
 
 async def supervisor(cc_list: list[str]) -> int:
-    """Download and save the flags, all at the same time; return how many."""
+    """Download and save all flags at the same time; return their number."""
     async with clients.AsyncClient() as client, asyncio.TaskGroup() as group:
         to_do = [group.create_task(download_one(client, cc)) for cc in sorted(cc_list)]
     res = [task.result() for task in to_do]
@@ -40,7 +40,7 @@ async def supervisor(cc_list: list[str]) -> int:
 
 
 def download_many(cc_list: list[str]) -> int:
-    """Download and save the flags in an event loop; return how many."""
+    """Download and save the flags in an event loop; return their number."""
     return asyncio.run(supervisor(cc_list))
 
 

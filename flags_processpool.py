@@ -5,8 +5,8 @@
     BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
     20 downloads in 0.24s
 
-There is a process per CPU, which is what work that computes can use. Work that waits gains
-nothing from processes: with as few of them, hardly anything waits at the same time.
+The pool has one process per CPU, which suits CPU-bound work. Downloads are I/O-bound: many requests
+in flight make them fast, and here there is only one per process.
 """
 
 from concurrent import futures
@@ -19,12 +19,12 @@ def download_one(cc: str) -> str:
     """Download and save one flag; return its code."""
     image = get_flag(cc)
     save_flag(image, f'{cc}.gif')
-    print(f'{cc} ', end='', flush=True)  # one write: else those of two processes mix
+    print(f'{cc} ', end='', flush=True)  # one write: codes of processes must not mix
     return cc
 
 
 def download_many(cc_list: list[str]) -> int:
-    """Download and save the flags, as many at a time as there are CPUs; return how many."""
+    """Download and save the flags, one per CPU at a time; return their number."""
     with futures.ProcessPoolExecutor(mp_context=quiet_processes()) as executor:
         res = executor.map(download_one, sorted(cc_list))
     return len(list(res))

@@ -5,7 +5,7 @@
     BR BD CN CD EG DE FR ET ID IN IR JP MX NG PK PH TR RU US VN
     20 downloads in 0.04s
 
-The codes come in the order of completion, a different one each time.
+The codes appear in the order of completion, which differs from run to run.
 """
 
 from concurrent import futures
@@ -17,12 +17,12 @@ def download_one(cc: str) -> str:
     """Download and save one flag; return its code."""
     image = get_flag(cc)
     save_flag(image, f'{cc}.gif')
-    print(f'{cc} ', end='', flush=True)  # one write: else those of two threads mix
+    print(f'{cc} ', end='', flush=True)  # one write: codes of threads must not mix
     return cc
 
 
 def download_many(cc_list: list[str]) -> int:
-    """Download and save the flags, as many at a time as there are threads; return how many."""
+    """Download and save the flags, one per thread at a time; return their number."""
     with futures.ThreadPoolExecutor() as executor:
         res = executor.map(download_one, sorted(cc_list))
     return len(list(res))

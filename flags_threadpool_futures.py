@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Download five flags with a pool of three threads, and watch the futures.
+"""Download five flags with a pool of three threads, and print the futures.
 
     $ python3 flags_threadpool_futures.py -s DELAY
     Scheduled for BR: <Future at 0x7f5c56ba2c50 state=running>
@@ -10,7 +10,7 @@
     CN <Future at 0x7f5c56ba3590 state=finished returned str> result: 'CN'
     ...
 
-Three downloads run at once; the others wait for a thread.
+Three downloads run at a time; the others are pending.
 """
 
 from concurrent import futures
@@ -20,7 +20,7 @@ from flags_threadpool import download_one
 
 
 def download_many(cc_list: list[str]) -> int:
-    """Download and save the first five flags, three at a time; return how many."""
+    """Download and save the first five flags, three at a time; return their number."""
     cc_list = cc_list[:5]
     with futures.ThreadPoolExecutor(max_workers=3) as executor:
         to_do = []

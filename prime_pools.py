@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Check large numbers for primality with another executor than a pool of processes.
+"""Check large numbers for primality with other executors than a pool of processes.
 
     $ python3 prime_pools.py -x thread
     Checking 20 numbers with 6 threads:
     9999999999999999     0.000012s
     ...
 
-It does what proc_pool.py does; only the executor is another one. Threads share one lock, the
-GIL, unless Python is free-threaded; serial is a single thread, to compare the others with.
+It differs from proc_pool.py in the executor only. Threads share one lock, the GIL, unless Python is
+free-threaded. The kind serial is a single thread, as a baseline.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from support.arguments import add_workers_argument, parse
 from support.console import fail, plural
 from support.exits import orderly_exit
 
-NOUNS = {  # of a worker, by kind of executor
+NOUNS = {  # kind of executor: name of a worker
     'thread': 'thread',
     'serial': 'thread',
     'interpreter': 'interpreter',
@@ -50,9 +50,9 @@ def main() -> None:
 
 
 def executor_of(kind: str, workers: int | None, scheduler: str | None) -> Any:
-    """Return an executor of a kind; fail if it is not to be had.
+    """Return an executor of a kind; fail if it is not available.
 
-    A scheduler is the address of one that dask's workers are connected to.
+    The scheduler is the address of a running dask cluster, or None for a private one.
     """
     if kind == 'thread':
         return futures.ThreadPoolExecutor(workers)
@@ -69,7 +69,9 @@ def executor_of(kind: str, workers: int | None, scheduler: str | None) -> Any:
 
 def process_args() -> argparse.Namespace:
     """Return the number of workers, the kind of executor and the scheduler's address."""
-    parser = argparse.ArgumentParser(description='Check numbers for primality in other pools.')
+    parser = argparse.ArgumentParser(
+        description='Check numbers for primality with other executors.'
+    )
     add_workers_argument(parser)
     parser.add_argument(
         '-x',
@@ -80,13 +82,15 @@ def process_args() -> argparse.Namespace:
         'interpreter needs Python 3.14 or later)',
     )
     parser.add_argument(
-        '--scheduler', metavar='ADDRESS', help="use this dask scheduler's workers; for -x dask"
+        '--scheduler',
+        metavar='ADDRESS',
+        help='address of a dask scheduler whose workers to use; for -x dask',
     )
     args = parse(parser)
     if args.scheduler is not None and args.executor != 'dask':
         parser.error('--scheduler goes with -x dask')
     if args.workers and (args.scheduler is not None or args.executor == 'serial'):
-        parser.error('workers: serial is one, and a scheduler has its own')
+        parser.error('workers: serial has one, and a scheduler has its own')
     return args
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Numbers to keep a CPU busy, and a slow way to tell which of them are prime.
+"""Numbers that keep a CPU busy, and a slow test of which of them are prime.
 
     $ python3 primes.py
                    2  P
@@ -8,7 +8,7 @@
     9999999999999917  P
     9999999999999999
 
-Most of the large ones are prime or squares of primes, which takes trial division longest.
+Most of the large numbers are prime, or squares of primes: the slowest cases for trial division.
 """
 
 import argparse
@@ -45,7 +45,7 @@ NUMBERS = list(PRIMALITY)
 
 
 def is_prime(n: int) -> bool:
-    """Tell whether n is prime, by trial division: this is the load, not a contest.
+    """Return whether n is prime, by trial division, which is slow on purpose.
 
     >>> [n for n in range(20) if is_prime(n)]
     [2, 3, 5, 7, 11, 13, 17, 19]
@@ -57,7 +57,7 @@ def is_prime(n: int) -> bool:
 
 
 def main() -> None:
-    """Print the numbers, marking the primes; fail if the table is wrong."""
+    """Print the numbers, and mark the primes; fail if the table is wrong."""
     parse(argparse.ArgumentParser(description='Check the table of large numbers.'))
     with orderly_exit():
         for n in NUMBERS:

@@ -10,8 +10,8 @@
                    2  P  0.000001s
     Total time: 10.17s
 
-Results come in the order of the numbers: it appears stuck after the first, until the largest
-prime is done; by then the others are ready too.
+Results come in the order of the numbers. The script seems to hang after the first result, until the
+largest prime is done. By then the other results are ready.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from support.workers import quiet_processes
 
 
 class PrimeResult(NamedTuple):
-    """A number, whether it is prime, and how many seconds it took to find out."""
+    """A number, whether it is prime, and how many seconds the check took."""
 
     n: int
     flag: bool
@@ -35,7 +35,7 @@ class PrimeResult(NamedTuple):
 
 
 def check(n: int) -> PrimeResult:
-    """Find out whether n is prime."""
+    """Return whether n is prime, and how long the check took."""
     t0 = perf_counter()
     res = is_prime(n)
     return PrimeResult(n, res, perf_counter() - t0)

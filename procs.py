@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check large numbers for primality with hand-made processes and queues.
+"""Check large numbers for primality with processes and queues, without an executor.
 
     $ python3 procs.py 2
     Checking 20 numbers with 2 processes:
@@ -10,11 +10,11 @@
     9999999999999917  P  2.519229s
     20 checks in 12.47s
 
-Results come in the order of completion. Handing out work, collecting results and noticing
-lost workers takes most of the script: a ProcessPoolExecutor does that unseen.
+Results come in the order of completion. Most of the script hands out numbers, collects results and
+checks that the workers are alive: a ProcessPoolExecutor does all that.
 """
 
-from __future__ import annotations  # queues cannot be subscripted when this runs
+from __future__ import annotations  # at run time, queues cannot be subscripted
 
 import argparse
 from multiprocessing.queues import Queue, SimpleQueue
@@ -28,17 +28,17 @@ from support.console import plural
 from support.exits import orderly_exit
 from support.workers import Process, quiet_processes
 
-PERIOD = 0.1  # seconds to wait for a result before looking whether all workers live
+PERIOD = 0.1  # seconds to wait for a result before checking that all workers are alive
 
 
 def worker(jobs: SimpleQueue[int], results: Queue[PrimeResult]) -> None:
-    """Check one number after the other, for as long as this process lives."""
+    """Check one number after another, until this process ends."""
     while True:
         results.put(check(jobs.get()))
 
 
 def start_jobs(workers: int, jobs: SimpleQueue[int], results: Queue[PrimeResult]) -> list[Process]:
-    """Start the workers, which end when this process does, and hand out the numbers."""
+    """Start workers, which end with this process, and hand out the numbers; return the workers."""
     processes = [
         Process(target=worker, args=(jobs, results), name=f'worker {number}', daemon=True)
         for number in range(1, workers + 1)
@@ -51,9 +51,9 @@ def start_jobs(workers: int, jobs: SimpleQueue[int], results: Queue[PrimeResult]
 
 
 def next_result(results: Queue[PrimeResult], processes: list[Process]) -> PrimeResult:
-    """Return a result as soon as there is one; raise ChildProcessError if it may never come.
+    """Return the next result; raise ChildProcessError if it may never come.
 
-    A worker that was killed may have held a number, or a lock that the others need.
+    A worker that dies takes its number with it, and may hold a lock that the others need.
     """
     while True:
         try:
@@ -72,7 +72,7 @@ def check_alive(processes: list[Process]) -> None:
 
 
 def report(results: Queue[PrimeResult], processes: list[Process]) -> int:
-    """Print the results in the order of completion; return how many there are."""
+    """Print the results in the order of completion; return their number."""
     for _ in NUMBERS:
         n, prime, elapsed = next_result(results, processes)
         label = 'P' if prime else ' '

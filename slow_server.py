@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Serve the flags slowly, and on request unreliably, to see how a client copes.
+"""Serve the flags slowly and, if you like, unreliably, to test clients.
 
     $ python3 slow_server.py
     Serving flags at http://localhost:8001/flags
@@ -7,8 +7,8 @@
     BR  1.873s  200
     ZZ  0.624s  404
 
-A random delay precedes each response; with --error-rate, some responses are
-418 "I'm a teapot" (RFC 2324). The connection stays open after those and after 404.
+It waits for a random delay before each response. With --error-rate, some responses are
+418 "I'm a teapot" (RFC 2324). Connections stay open after these and after 404.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from serving.listening import FileServer, end_with_stdin, listen
 from serving.names import site
 from serving.page import page
 from support.arguments import in_range, parse, seconds
-from support.console import fail, reason
+from support.console import description, fail
 from support.exits import orderly_exit
 from support.files import raise_file_limit
 from support.hosts import localhost
@@ -38,10 +38,10 @@ MAX_DELAY = 5.0  # seconds
 
 
 class SlowHTTPRequestHandler(FileHandler):
-    """Delays and spoils what a FileHandler answers."""
+    """Delays the responses of a FileHandler, and makes some of them errors."""
 
     def send_flag(self) -> Any:
-        """Send the headers for a flag, slowly; return its content, or None if there is none."""
+        """Send the headers for a flag, after a delay; return its content, or None."""
         delay = random.uniform(self.args.min_delay, self.args.max_delay)
         self.begin(delay)
         if not self.wait(delay):  # the client has hung up
@@ -52,7 +52,7 @@ class SlowHTTPRequestHandler(FileHandler):
 
 
 def process_args() -> argparse.Namespace:
-    """Return the options of the command line; exit with status 2 if they make no sense."""
+    """Return the options of the command line; exit with status 2 if they are wrong."""
     parser = argument_parser()
     args = parse(parser)
     if args.min_delay is None:
@@ -73,9 +73,15 @@ def argument_parser() -> argparse.ArgumentParser:
         text_with_default = (text + shown).replace('%', '%%')  # a path may have one
         parser.add_argument(name, default=default, help=text_with_default, **options)
 
-    add('port', 'port; 0: any free one', DEFAULT_PORT, nargs='?', type=in_range(0, 65535, int))
-    add('--bind', 'address to listen at', localhost(), metavar='ADDRESS', type=host_name)
-    names = 'another name by which clients may address this server'
+    add(
+        'port',
+        'port to listen on; 0: any free port',
+        DEFAULT_PORT,
+        nargs='?',
+        type=in_range(0, 65535, int),
+    )
+    add('--bind', 'address to listen on', localhost(), metavar='ADDRESS', type=host_name)
+    names = 'further host name by which clients may address this server'
     add('--allow-host', names, metavar='NAME', action='append', type=str.lower)
     add('--directory', 'directory to serve', ROOT, metavar='DIR', type=Path)
     rate = 'share of requests answered with 418'
@@ -83,31 +89,31 @@ def argument_parser() -> argparse.ArgumentParser:
     shortest = f'shortest delay in seconds (default: {MIN_DELAY}, or MAX if less)'
     add('--min-delay', shortest, metavar='S', type=seconds)
     add('--max-delay', 'longest delay in seconds', MAX_DELAY, metavar='S', type=seconds)
-    add('--log', 'file to append a line of JSON to per request', metavar='FILE', type=Path)
+    add('--log', 'file to which to append a line of JSON per request', metavar='FILE', type=Path)
     add('--until-eof', 'stop when standard input ends', action='store_true')
     return parser
 
 
 def host_name(text: str) -> str:
     """Argparse type: a host name or address."""
-    text.encode('idna')  # as the look-up does; its error is a ValueError, which argparse reports
+    text.encode('idna')  # argparse reports the ValueError of a wrong name
     return text
 
 
 def greet(site: str) -> None:
-    """Print where the flags and the page are, if anybody reads it."""
+    """Print where the flags and the page are, if standard output has a reader."""
     with suppress(OSError):
         print(f'Serving flags at {site}/flags', flush=True)
         print(f'Watch the requests at {site}/', flush=True)
 
 
 def main() -> None:
-    """Serve until a signal comes or, with --until-eof, standard input ends."""
+    """Serve until a signal comes or, with --until-eof, until standard input ends."""
     args = process_args()
     raise_file_limit()
     with orderly_exit():
         if hasattr(signal, 'SIGPIPE'):
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # nobody has to read the greeting
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # the reader of the greeting may leave
         try:
             history = History(open_log(args.log) if args.log else None)
         except OSError as exc:
@@ -116,7 +122,7 @@ def main() -> None:
         try:
             server = FileServer(listen(args.bind, args.port), handler)
         except OSError as exc:
-            fail(f'cannot listen on {args.bind} port {args.port}: {reason(exc)}')
+            fail(f'cannot listen on {args.bind} port {args.port}: {description(exc)}')
         with server:
             greet(site(args.bind, server.port))
             if args.until_eof:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Download flags with httpx alone: what is the least that a script needs.
+"""Download flags with httpx alone, as a baseline for the scripts.
 
     $ python3 benchmarks/bare_httpx.py threads http://localhost:8000/flags -m 30
     Elapsed time: 0.81s
 
-It has a client for each worker, as_completed and a bar, as our scripts have, and saves flags in
+Like the scripts, it has a client for each worker, as_completed and a bar, and it saves flags in
 downloaded/. The naive way calls httpx.get for each flag, as the book does.
 """
 
@@ -26,13 +26,13 @@ TIMEOUT = 6.1  # seconds
 
 
 def save(cc: str, response: httpx.Response) -> None:
-    """Save what a response brings, if it is a flag."""
+    """Save the content of a response, if it is a flag."""
     if response.is_success:
         (FOLDER / f'{cc}.gif').write_bytes(response.content)
 
 
 def with_threads(urls: dict[str, str], workers: int, is_naive: bool) -> None:
-    """Download with a client per thread, or with one per request if it is the naive way."""
+    """Download with a client per thread or, the naive way, with one per request."""
     context, own = httpx.create_ssl_context(), threading.local()
 
     def download(cc: str) -> None:
@@ -51,7 +51,7 @@ def with_threads(urls: dict[str, str], workers: int, is_naive: bool) -> None:
 
 
 async def with_coroutines(urls: dict[str, str], workers: int) -> None:
-    """Download with a client for each of the coroutines that run at the same time."""
+    """Download with a client for each coroutine that runs at the same time."""
     context, semaphore = httpx.create_ssl_context(), asyncio.Semaphore(workers)
     idle: list[httpx.AsyncClient] = []
 
@@ -68,7 +68,7 @@ async def with_coroutines(urls: dict[str, str], workers: int) -> None:
 
 
 def main() -> None:
-    """Download as the command line says, and print how long that takes."""
+    """Download as the command line says, and print how long it took."""
     parser = argparse.ArgumentParser(description='Download flags with httpx alone.')
     parser.add_argument('way', choices=['naive', 'threads', 'asyncio'])
     parser.add_argument('url', help='base URL')

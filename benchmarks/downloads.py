@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measure the flags2 scripts against bare httpx, and against the naive way.
+"""Compare the flags2 scripts with httpx alone, and with a client per request.
 
     $ python3 benchmarks/downloads.py
     676 codes, no delays           script   bare  ratio
     flags2_threadpool.py -m 30       0.81   0.72   1.12
     ...
 
-Each command is a fresh process in a fresh folder, and they take turns. Every figure is the median
-of some rounds, and stands beside the one to compare it with.
+Each command runs in a new process and an empty folder, and the commands take turns. Every figure is
+the median of several rounds.
 """
 
 import argparse
@@ -34,7 +34,7 @@ EVERY_CODE = 676
 
 
 def seconds(command: Sequence[object]) -> float:
-    """Return how long a command says it has taken, or else how long that was."""
+    """Return the time that a command prints, or else the time that it took."""
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, *map(str, command)]
         start = time.perf_counter()
@@ -43,14 +43,14 @@ def seconds(command: Sequence[object]) -> float:
 
 
 def compare(name: str, ours: Sequence[object], other: Sequence[object], rounds: int) -> None:
-    """Print the medians of two commands that take turns, and their ratio."""
+    """Print the median times of two commands that take turns, and their ratio."""
     times = [(seconds(ours), seconds(other)) for _ in range(rounds)]
     first, second = map(statistics.median, zip(*times, strict=True))
     print(f'{name:30}{first:7.2f}{second:7.2f}{first / second:7.2f}', flush=True)
 
 
 def compare_all(url: str, codes: int, rounds: int) -> None:
-    """Print all comparisons with bare httpx, and one with the naive way."""
+    """Print the comparisons with httpx alone, and those with a client per request."""
     bare = ROOT / 'benchmarks/bare_httpx.py'
     print(f'{f"{codes} codes, no delays":30} script   bare  ratio')
     for script, way in BARE.items():
@@ -77,11 +77,21 @@ def memory(url: str, codes: int) -> None:
 
 
 def main() -> None:
-    """Print all comparisons; takes about two minutes."""
-    parser = argparse.ArgumentParser(description='Measure the flags2 scripts.')
+    """Print all comparisons, in about two minutes."""
+    parser = argparse.ArgumentParser(description='Compare the flags2 scripts with httpx alone.')
     add = parser.add_argument
-    add('--codes', type=positive, default=EVERY_CODE, help='how many (default: %(default)s)')
-    add('--rounds', type=positive, default=5, help='against bare httpx (default: %(default)s)')
+    add(
+        '--codes',
+        type=positive,
+        default=EVERY_CODE,
+        help='number of codes to download (default: %(default)s)',
+    )
+    add(
+        '--rounds',
+        type=positive,
+        default=5,
+        help='rounds of each comparison (default: %(default)s)',
+    )
     args = parser.parse_args()
     with servers.private_server('--max-delay=0') as url:
         compare_all(url, args.codes, args.rounds)

@@ -1,4 +1,4 @@
-"""The command line, and what can be compared: our variants, and any script or command."""
+"""The command line of compare.py, and the commands to compare: the project's and yours."""
 
 import argparse
 import os
@@ -21,7 +21,7 @@ from support.arguments import natural, positive, seconds
 from support.console import printable
 
 USAGE = '%(prog)s [flags | flags2 | primes] [SCRIPT | COMMAND ...] [options]'
-CDN_DELAY = (0.24, 0.48)  # seconds: on average .36, as from the book's server
+CDN_DELAY = (0.24, 0.48)  # seconds: .36 on average, like the server of the book
 FLAGS = ['flags.py', 'flags_threadpool.py', 'flags_processpool.py', 'flags_asyncio.py']
 FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 OTHERS = ['flags_threadpool_futures.py', 'proc_pool.py', 'prime_pools.py', 'procs.py']
@@ -29,42 +29,59 @@ MAX_NAME = 40  # columns
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
-    """Return the parser of the options; what else is on the command line has no names."""
+    """Return the parser of the options; it leaves all other words to the caller."""
     title, _, more = description.partition('\n\n')
     parser = argparse.ArgumentParser(usage=USAGE, description=title, epilog=more)
     parser.formatter_class, parser.allow_abbrev = argparse.RawDescriptionHelpFormatter, False
     add = parser.add_argument
-    add('-n', '--runs', metavar='N', type=positive, help='runs of each (default: 3; primes: 1)')
+    add(
+        '-n',
+        '--runs',
+        metavar='N',
+        type=positive,
+        help='runs of each command (default: 3; primes: 1)',
+    )
     add('-w', '--warmup', metavar='N', type=natural, default=0, help='warm-up runs, not counted')
     add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
-    add('--name', action='append', default=[], help='name the next SCRIPT or COMMAND')
-    add('--scan', nargs='+', metavar='N', default=[], help='flags2: try each N as -m, or as {m}')
-    add('--dask', action='store_true', help='primes: try a dask cluster on this machine, too')
+    add('--name', action='append', default=[], help='name to show for the next SCRIPT or COMMAND')
+    add(
+        '--scan',
+        nargs='+',
+        metavar='N',
+        default=[],
+        help='for flags2: run with each N as -m, or in place of {m}',
+    )
+    add('--dask', action='store_true', help='for primes: add a dask cluster on this machine')
     group = parser.add_mutually_exclusive_group()
     servers.add_server_option(group, default=None)
-    what = 'seconds that a private server waits (default: {:g} {:g})'.format(*CDN_DELAY)
+    what = 'delays of a private server in seconds (default: {:g} {:g})'.format(*CDN_DELAY)
     group.add_argument('--delay', nargs=2, type=seconds, metavar=('MIN', 'MAX'), help=what)
-    add('--timeline', action='store_true', help='show each request or call, as text')
-    add('--plot', metavar='FILE', type=writable_file, help='draw a picture: .png or .svg')
+    add('--timeline', action='store_true', help='show each request or call as text')
+    add('--plot', metavar='FILE', type=writable_file, help='draw a picture, a .png or .svg file')
     add('--html', metavar='FILE', type=writable_file, help='write a page that shows the runs')
-    add('--json', metavar='FILE', type=writable_file, help='write all measures')
-    add('--csv', metavar='FILE', type=writable_file, help='write a line of figures for each')
-    add('--markdown', metavar='FILE', type=writable_file, help='write the table; - means stdout')
+    add('--json', metavar='FILE', type=writable_file, help='write all measurements')
+    add('--csv', metavar='FILE', type=writable_file, help='write a line of figures per command')
+    add(
+        '--markdown',
+        metavar='FILE',
+        type=writable_file,
+        help='write the table; - stands for stdout',
+    )
     return parser
 
 
 def is_command(word: str) -> bool:
-    """Tell whether a word is a script, maybe with arguments, or a command with {url} in it."""
+    """Return whether a word is a script, maybe with arguments, or a command with {url}."""
     return '{url}' in word or bool(re.search(r'\.py(?![\w.])', word))
 
 
 def ours(scripts: Sequence[str]) -> list[Entry]:
-    """Return scripts of this project."""
+    """Return entries for scripts of this project."""
     return named([str(ROOT / script) for script in scripts], scripts)
 
 
 def named(texts: Sequence[str], names: Sequence[str]) -> list[Entry]:
-    """Return commands, the first of which have names; raise ValueError if one cannot be run."""
+    """Return entries for commands, the first ones named; raise ValueError if one cannot be run."""
     if len(names) > len(texts):
         raise ValueError(f'--name: {len(names)} names for {len(texts)} scripts or commands')
     seen: Counter[str] = Counter()
@@ -77,11 +94,11 @@ def named(texts: Sequence[str], names: Sequence[str]) -> list[Entry]:
 
 
 def command(name: str, text: str) -> Entry:
-    """Return a command, in which no shell takes part; raise ValueError if it cannot be run.
+    """Return an entry for a command, to be run without a shell; raise ValueError if it cannot be.
 
-    A script, which is here or else in this project, is run by this Python.
+    This Python runs scripts, which are in the current folder or in this project.
     """
-    plain = text.replace('\\', r'\\') if os.name == 'nt' else text  # which separates folders there
+    plain = text.replace('\\', r'\\') if os.name == 'nt' else text  # it separates folders there
     try:
         program, *others = [text] if script_path(text) else shlex.split(plain)
     except ValueError as exc:
@@ -96,9 +113,9 @@ def command(name: str, text: str) -> Entry:
 
 
 def script_path(text: str) -> str:
-    """Return the full path of a script that is here or in this project; '' if there is none."""
+    """Return the full path of a script in the current folder or this project; '' if none."""
     for folder in (Path.cwd(), ROOT):
-        with suppress(OSError, RuntimeError, ValueError):  # it is too long, or there is no home
+        with suppress(OSError, RuntimeError, ValueError):  # too long, or no home
             path = folder / Path(text).expanduser()
             if text.endswith('.py') and path.is_file():
                 return str(path)
@@ -108,7 +125,7 @@ def script_path(text: str) -> str:
 def downloads(
     commands: Iterable[Entry], options: Sequence[str] = (), scan: Sequence[int] = ()
 ) -> list[Entry]:
-    """Return what downloads, once or with each number of a scan.
+    """Return entries for commands that download, each once or with every number of a scan.
 
     Scripts without {url} and {m} get -s and -m. Raise ValueError if a command cannot be scanned.
     """
@@ -131,7 +148,7 @@ def downloads(
 
 
 def checks(own: Sequence[Entry], workers: Sequence[str], with_dask: bool) -> list[Entry]:
-    """Return what checks numbers: each executor that this Python has, or scripts."""
+    """Return entries for commands that check primes: your scripts, or all executors."""
     kinds = ['thread'] + ['interpreter'] * (sys.version_info >= (3, 14)) + ['dask'] * with_dask
     scripts = {
         'serial': ['prime_pools.py', '-x', 'serial'],

@@ -1,4 +1,4 @@
-"""What is compared, and what its runs show together: this defines time, speed-up and limit."""
+"""A command that is compared, and the figures of its runs: time, speed-up, limit and others."""
 
 import itertools
 import math
@@ -11,19 +11,19 @@ from comparing.runs import Run
 from comparing.spans import most_in_flight
 from support.arguments import cpu_count
 
-LEAST_RUNS = 3  # of which a spread can be told
+LEAST_RUNS = 3  # the fewest that have a spread
 
 
 @dataclass
 class Entry:
-    """A script or another command with its arguments, and how its runs went."""
+    """A script or another command with its arguments, and its runs."""
 
     name: str
     command: list[str]
-    concurrency: int | None = None  # where a scan has set it
-    computes: bool = False  # numbers are checked, nothing is downloaded
+    concurrency: int | None = None  # set by a scan
+    computes: bool = False  # it checks primes, and downloads nothing
     here: bool = False  # it runs in the current folder
-    is_script: bool = False  # of Python; others get no options
+    is_script: bool = False  # a Python script, which gets options
     runs: list[Run] = field(default_factory=list)
     failure: str = ''
 
@@ -34,7 +34,7 @@ class Entry:
 
     @property
     def is_complete(self) -> bool:
-        """Whether there is something to compare: runs, none of which failed."""
+        """Whether there are runs, and none of them failed."""
         return bool(self.runs) and not self.failure
 
     @property
@@ -44,7 +44,7 @@ class Entry:
 
     @property
     def shown(self) -> Run:
-        """The run in the middle, or the slower one of two: all that is shown is of this one."""
+        """The median run, or the slower of two: all figures and charts are of this run."""
         return sorted(self.runs, key=lambda run: run.elapsed)[len(self.runs) // 2]
 
     @property
@@ -54,11 +54,11 @@ class Entry:
 
     @property
     def mark(self) -> str:
-        """What marks a time that was seen, and not printed by the script."""
+        """A * for a time that was measured, not printed by the script."""
         return '' if self.shown.is_printed else '*'
 
     def speed_up(self, first: 'Entry') -> str:
-        """Return how many times as fast as another entry this is, and how sure that is."""
+        """Return how many times as fast as the first entry this is, with the standard deviation."""
         if not (self.is_complete and first.is_complete and self.median):
             return '-'
         ratio = first.median / self.median
@@ -76,30 +76,30 @@ class Entry:
 
     @property
     def limit(self) -> float:
-        """The least time in which so many workers can wait for the server's delays."""
+        """The shortest time in which that many workers could wait out the server's delays."""
         delays = [span.delay for span in self.shown.spans]
         return max(max(delays), sum(delays) / self.in_flight)
 
     @property
     def errors(self) -> int:
-        """The errors of the run that had the most."""
+        """The most errors that a run had."""
         return max(run.errors for run in self.runs)
 
     @property
     def codes(self) -> Counter[str]:
-        """How often the shown run has asked for each code, or has checked each number."""
+        """How often the shown run has requested each code, or checked each number."""
         return Counter(span.code for span in self.shown.spans)
 
 
 def longest_shown(entries: Sequence[Entry]) -> float:
-    """Return how long the longest of the shown runs took, as its timeline shows it, in seconds."""
+    """Return the duration of the longest timeline of the shown runs, in seconds."""
     ends = (span.end for entry in entries for span in [*entry.shown.spans, *entry.shown.held])
-    return max(ends, default=0) or 0.001  # by a coarse clock, they take no time
+    return max(ends, default=0) or 0.001  # with a coarse clock, all may be 0
 
 
 def share_of_cpus(run: Run) -> float:
-    """Return the CPU time of workers, divided by what they would have had on an idle machine."""
-    cpus = 1 if str(run.spans[0].lane).startswith('thread') else cpu_count()  # there is one GIL
+    """Return the CPU time of workers, divided by what an idle machine would have given them."""
+    cpus = 1 if str(run.spans[0].lane).startswith('thread') else cpu_count()  # one GIL
     steps = sorted(step for span in run.spans for step in ((span.start, 1), (span.end, -1)))
     at_work = itertools.accumulate(step for _, step in steps)
     possible = sum(

@@ -1,4 +1,4 @@
-"""The files that keep a comparison, which may as well be links, pipes or devices."""
+"""The files that a comparison is saved in; they may be links, pipes or devices."""
 
 import argparse
 import base64
@@ -20,29 +20,29 @@ from comparing.entries import Entry
 from comparing.runs import ROOT
 from comparing.spans import Span
 from comparing.texts import fit
-from support.console import reason
+from support.console import description
 
 COLUMNS = 'command mean stddev median min max memory in_flight limit errors'.split()
 STDOUT = Path('-')
-MAX_PICTURES = 60  # of a run with more requests, the bars have no room for flags
+MAX_PICTURES = 60  # with more requests, bars have no room for flags
 
 
 def writable_file(text: str) -> Path:
-    """Argparse type: a file that can be written, or - for stdout. It is left as it is."""
+    """Argparse type: a file that can be written, or - for stdout; leave it unchanged."""
     path = Path(text)
     try:
         exists = path.exists()
-        if path != STDOUT and not path.is_fifo():  # whose reader would take this for all there is
+        if path != STDOUT and not path.is_fifo():  # its reader would take this for the end
             path.open('ab').close()
             if not exists:
                 path.resolve().unlink()
     except OSError as exc:
-        raise argparse.ArgumentTypeError(reason(exc)) from exc
+        raise argparse.ArgumentTypeError(description(exc)) from exc
     return path
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write to what a path leads to, which keeps its mode, or stays a pipe."""
+    """Write to the file, pipe or device that a path leads to, in place; to stdout for -."""
     if path == STDOUT:
         print(fit(str(content)), end='', flush=True)
         return
@@ -54,14 +54,14 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def measures(entries: Sequence[Entry]) -> str:
-    """Return all measures as JSON, and where they come from."""
+    """Return all measurements as JSON, with the versions, platform and options."""
     facts: dict[str, Any] = {'python': platform.python_version(), 'httpx': httpx.__version__}
     facts |= {'platform': platform.platform(), 'options': sys.argv[1:]}
     return json.dumps(facts | {'scripts': [asdict(entry) for entry in entries]}, indent=2) + '\n'
 
 
 def csv_table(entries: Sequence[Entry]) -> str:
-    """Return a line for each, with the columns that hyperfine has too, and ours behind them."""
+    """Return a line of CSV per entry: the columns that hyperfine has, and four more."""
     lines = io.StringIO()
     writer = csv.writer(lines)
     writer.writerow(COLUMNS)
@@ -76,14 +76,14 @@ def csv_table(entries: Sequence[Entry]) -> str:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as a table in Markdown, the first one being the header."""
+    """Return the rows, of which the first is the header, as a table in Markdown."""
     lines = [' | '.join(re.sub(r'[\\|*`<$]', r'\\\g<0>', cell) for cell in row) for row in rows]
     lines.insert(1, ' | '.join(['---', *['---:'] * (len(rows[0]) - 1)]))
     return ''.join(f'| {line} |\n' for line in lines)
 
 
 def page_data(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Return the shown run of each script, as the page takes it, with the figures of the table."""
+    """Return the shown run of each entry in the format of the page, with figures of the table."""
     return [
         {
             'label': entry.name,
@@ -104,7 +104,7 @@ def page_data(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def picture(request: Span, requests: int) -> dict[str, str]:
-    """Return the flag that a request has brought, as a URL, if it has room among the others."""
+    """Return the flag that a request has downloaded, as a URL, if the chart has room for it."""
     file = Path(ROOT, f'flags/{request.code}/{request.code}.gif'.lower())
     is_flag = request.status == 200 and re.fullmatch('[A-Z]{2}', request.code) and file.exists()
     if requests > MAX_PICTURES or not is_flag:

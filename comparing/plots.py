@@ -1,4 +1,4 @@
-"""The picture of a comparison: times, what was under way when, and the curve of a scan."""
+"""The picture of a comparison: times, timelines, and curves of a scan."""
 
 import io
 import warnings
@@ -11,24 +11,24 @@ from matplotlib.figure import Figure
 from comparing.entries import Entry, longest_shown
 from support.console import plural
 
-# Okabe and Ito's colours, which people with colour-blindness can tell apart
+# Okabe and Ito's colours, which can be told apart by people with colour blindness
 COLORS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9']
 WIDTH = 10.0  # inches: 1000 pixels
-LABEL_SPACE = 1.18  # of the longest time, for the label behind its bar
+LABEL_SPACE = 1.18  # times the longest time: room for the label after its bar
 
 
 def picture(entries: Sequence[Entry], suffix: str) -> bytes:
-    """Return a PNG or SVG file, whatever a reader's matplotlibrc says; a $ is but a sign."""
+    """Return a PNG or SVG file; ignore the user's matplotlibrc."""
     file = io.BytesIO()
-    with matplotlib.rc_context(), warnings.catch_warnings(action='ignore'):  # of missing glyphs
+    with matplotlib.rc_context(), warnings.catch_warnings(action='ignore'):  # missing glyphs
         matplotlib.rcdefaults()
-        matplotlib.rcParams['text.parse_math'] = False
+        matplotlib.rcParams['text.parse_math'] = False  # a $ in a name is a dollar sign
         figure_of(entries).savefig(file, format=suffix.removeprefix('.'))
     return file.getvalue()
 
 
 def figure_of(entries: Sequence[Entry]) -> Figure:
-    """Return the figure: bars, curves if there is a scan, and what runs did when."""
+    """Return the figure: bars, curves of a scan if there is one, and timelines."""
     complete = [entry for entry in entries if entry.is_complete]
     seen = [entry for entry in complete if entry.shown.spans]
     scanned = [entry for entry in complete if entry.concurrency]
@@ -56,7 +56,7 @@ def figure_of(entries: Sequence[Entry]) -> Figure:
 
 
 def draw_bars(axes: Axes, entries: Sequence[Entry], first: Entry, colors: dict[str, str]) -> None:
-    """Draw the median of each entry, and lines from the shortest run to the longest."""
+    """Draw the median of each entry, and a line from its shortest run to its longest."""
     medians = [entry.median for entry in entries]
     below = [entry.median - min(entry.elapsed) for entry in entries]
     above = [max(entry.elapsed) - entry.median for entry in entries]
@@ -66,12 +66,12 @@ def draw_bars(axes: Axes, entries: Sequence[Entry], first: Entry, colors: dict[s
     axes.bar_label(bars, labels, padding=6)
     axes.set_yticks(rows, [entry.name for entry in entries])
     axes.invert_yaxis()
-    mark = '; *: not printed, but seen' * any(entry.mark for entry in entries)
+    mark = '; *: measured, not printed' * any(entry.mark for entry in entries)
     axes.set_xlabel(f'seconds (median); times as fast as the first{mark}')
 
 
 def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> None:
-    """Draw the time of each variant over the requests at once, and the limit of each."""
+    """Draw the time and the limit of each variant over the number of concurrent requests."""
     for variant in dict.fromkeys(entry.variant for entry in entries):
         points = sorted(
             (entry.concurrency or 0, entry.median, entry.limit if entry.shown.spans else None)
@@ -79,7 +79,9 @@ def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
             if entry.variant == variant
         )
         at_once, medians, limits = zip(*points, strict=True)
-        axes.plot(at_once, medians, 'o-', color=colors[variant], label=f' {variant}')  # no _ first
+        axes.plot(
+            at_once, medians, 'o-', color=colors[variant], label=f' {variant}'
+        )  # a leading _ would hide it
         axes.plot(at_once, limits, '--', color=colors[variant], label=f' limit for {variant}')
     ticks = sorted({entry.concurrency or 0 for entry in entries})
     axes.set(xscale='log', xlabel='concurrent requests (-m)', ylabel='seconds', ylim=(0, None))
@@ -89,7 +91,7 @@ def draw_scan(axes: Axes, entries: Sequence[Entry], colors: dict[str, str]) -> N
 
 
 def draw_timeline(axes: Axes, entry: Entry, color: str) -> None:
-    """Draw a row for each request; or for each worker, with bars as full as it had a CPU."""
+    """Draw a row per request; or a row per worker, whose bars are filled by its share of a CPU."""
     run = entry.shown
     spans = sorted([*run.spans, *run.held], key=lambda span: span.start)
     lanes = run.lanes if entry.computes else []

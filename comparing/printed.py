@@ -1,4 +1,4 @@
-"""What a command has said: its time, if that can be true, its counts, and why it failed."""
+"""What a command has printed: its time, its counts, and why it failed."""
 
 import re
 import signal
@@ -6,7 +6,7 @@ from typing import IO
 
 from support.console import printable
 
-UNITS = {  # and how many seconds they have
+UNITS = {  # pattern: seconds
     r'h(?:(?:ou)?rs?)?': 3600,
     r'm(?:in(?:ute)?s?)?': 60,
     r's(?:ec(?:ond)?s?)?': 1,
@@ -14,19 +14,19 @@ UNITS = {  # and how many seconds they have
 }
 AMOUNTS = ''.join(rf'(?:(\d{{1,9}}(?:\.\d+)?)\s*{unit}[\s,]*(?:and\s+)?)?' for unit in UNITS)
 LAST_TIME = re.compile(rf'(?<![\w.,-])(?<!\d:)(?=\d){AMOUNTS}[.)\]!]*$', re.I)
-MAX_TOLD = 2000  # characters of what a command says of its failure
+MAX_TOLD = 2000  # characters of output that are shown of a command that failed
 BAR = re.compile(r'\d%\|')
 COUNT = re.compile(r'^(\d+) (?:flags? )?(download|not found|error|cancelled)', re.M)
 
 
 class RunError(Exception):
-    """A script failed, or did no work: why, and what it said."""
+    """A command failed, or did no work; the arguments are the reason and its output."""
 
 
 def content(file: IO[bytes]) -> str:
-    """Return the lines of a file as a terminal shows them, but without progress bars."""
+    """Return the lines of a file as a terminal shows them, without progress bars."""
     file.seek(0)
-    text = file.read().decode(errors='replace').replace('\r\n', '\n')  # of Windows
+    text = file.read().decode(errors='replace').replace('\r\n', '\n')  # Windows ends lines so
     lines = (line.rpartition('\r')[2] for line in text.split('\n'))
     return '\n'.join(line for line in lines if not BAR.search(line))
 
@@ -40,20 +40,20 @@ def time_of(output: str) -> float | None:
 
 
 def last_words(output: str, errors: str) -> str:
-    """Return the end of what a command has said on stderr, or else on stdout, in whole lines."""
+    """Return the last lines that a command has printed on stderr, or else on stdout."""
     text = (errors.strip() or output.strip())[-MAX_TOLD:]
     return ''.join(f'{printable(line)}\n' for line in text.splitlines())
 
 
-def errors_of(output: str, errors: str, status: int) -> tuple[int, str]:
-    """Return how many downloads have failed, and what was said of the first.
+def count_errors(output: str, errors: str, status: int) -> tuple[int, str]:
+    """Return how many downloads have failed, and the message of the first failure.
 
     Raise RunError if the command did not do its work.
     """
     counts = {what: int(number) for number, what in COUNT.findall(output)}
     failed = counts.get('error', 0)
     failure = ''
-    if status not in ((0, 1) if failed else (0,)):  # 1: it has counted errors
+    if status not in ((0, 1) if failed else (0,)):  # 1: some downloads failed
         by_signal = status < 0 and f'ended by {signal.Signals(-status).name}'
         failure = by_signal or f'exit status {status}'
     elif counts.get('cancelled'):

@@ -1,4 +1,4 @@
-"""Text that shows how runs compare: a table, notes and bars. Nothing here prints."""
+"""The report as text: a table, notes and bars. Nothing here prints."""
 
 import os
 import shutil
@@ -14,14 +14,14 @@ from support.console import plural
 MEGABYTE = 1e6  # bytes
 HEADS = ['script', 'min', 'median', 'time', 'max', 'speed-up', 'MB']
 HEADS += ['in flight', 'limit', 'eff.', 'errors']
-FIRST_TO_GO = ['MB', 'min', 'max', 'eff.', 'median', 'time']  # bars show the last two
+FIRST_TO_GO = ['MB', 'min', 'max', 'eff.', 'median', 'time']  # the bars show the last two
 MOMENT = 0.1  # seconds by which the shortest runs may differ
-LEAST_SHARE = 0.7  # of the time that CPUs could have given to workers
-COLORS = [34, 33, 32, 35, 36, 31]  # of a terminal that knows ANSI's
+LEAST_SHARE = 0.7  # the share of CPU time below which a note says that the machine was busy
+COLORS = [34, 33, 32, 35, 36, 31]  # ANSI codes for terminals
 
 
 def report(entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield the lines of a table, of notes and of bars."""
+    """Yield the lines of the table, the notes and the bars."""
     width = shutil.get_terminal_size().columns
     complete = [entry for entry in entries if entry.is_complete]
     yield from table(rows(entries), width)
@@ -31,7 +31,7 @@ def report(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def rows(entries: Sequence[Entry]) -> list[list[str]]:
-    """Return the table: a header, and a row for each entry; times are in seconds."""
+    """Return the table: a header, and a row per entry; times are in seconds."""
     is_repeated = any(len(entry.runs) > 1 for entry in entries)
     cells = [row(entry, entries[0], is_repeated) for entry in entries]
     heads = [head for head in HEADS if any(each.get(head, '0') != '0' for each in cells)]
@@ -39,7 +39,7 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
 
 
 def row(entry: Entry, first: Entry, is_repeated: bool) -> dict[str, str]:
-    """Return what is known of an entry; the speed-up is that over the first of all."""
+    """Return the known figures of an entry by the head of their column."""
     time = 'median' if is_repeated else 'time'
     cells = {'script': entry.name, time: 'failed', 'speed-up': entry.speed_up(first)}
     if not entry.is_complete:
@@ -56,7 +56,7 @@ def row(entry: Entry, first: Entry, is_repeated: bool) -> dict[str, str]:
 
 
 def table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Return the rows in columns, without those that matter least if there is no room for all."""
+    """Return the table as lines; without room for all columns, drop the least important ones."""
     table = [[fit(cell) for cell in column] for column in zip(*rows, strict=True)]
     while len(table) > 1 and sum(map(width_of, table)) + 2 * (len(table) - 1) > width:
         heads = [column[0] for column in table]
@@ -67,16 +67,16 @@ def table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
 
 
 def padded(names: Sequence[str]) -> list[str]:
-    """Return the names with spaces behind them, so that all are equally wide."""
+    """Return the names, padded with spaces to the same width."""
     return [name + ' ' * (width_of(names) - columns(name)) for name in names]
 
 
 def notes(entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield what to know, or to doubt, about the figures of complete entries."""
+    """Yield explanations of the figures of complete entries, and doubts about them."""
     if not MEASURES_MEMORY:
         yield "Memory is not shown: pip install '.[compare]' brings psutil."
     if any(entry.mark for entry in entries):
-        yield '* Not printed, but seen: from the first request or call to the last answer.'
+        yield '* Measured, not printed: from the first request or call to the last answer.'
     for entry in entries:
         if doubts := [run.doubt for run in entry.runs if run.doubt]:
             yield f'{entry.name} printed {doubts[0]}, so that is not its time.'
@@ -93,13 +93,13 @@ def notes(entries: Sequence[Entry]) -> Iterator[str]:
         computed = [run for run in entry.runs if entry.computes and run.spans]
         if (share := min(map(share_of_cpus, computed), default=1)) < LEAST_SHARE:
             yield (
-                f'{entry.name} had {share:.0%} of the time of the CPUs that its workers asked for: '
-                'something else kept the machine busy, so this time says little.'
+                f'{entry.name} had {share:.0%} of the CPU time that its workers could use: '
+                'something else kept the machine busy, so this time is unreliable.'
             )
 
 
 def bars(entries: Sequence[Entry], width: int) -> Iterator[str]:
-    """Yield a line for each median, with a bar where there is room for one."""
+    """Yield a line per median, with a bar if there is room for it."""
     longest = max(entry.median for entry in entries)
     names = [fit(entry.name) for entry in entries]
     figures = [f'{entry.median:.2f} s{entry.mark}' for entry in entries]
@@ -111,7 +111,7 @@ def bars(entries: Sequence[Entry], width: int) -> Iterator[str]:
 
 
 def bar(value: float, longest: float, width: int, blocks: str = BLOCKS) -> str:
-    """Return a bar that would fill the width if value were the longest one."""
+    """Return a bar for a value; the bar of the longest one fills the width."""
     parts = len(blocks) - 1
     share = value / longest if longest else 0
     full, rest = divmod(round(share * width * parts), parts)
@@ -119,7 +119,7 @@ def bar(value: float, longest: float, width: int, blocks: str = BLOCKS) -> str:
 
 
 def colored(text: str, entry: Entry, entries: Sequence[Entry]) -> str:
-    """Return text in the colour of the variant, if a terminal shows it: see no-color.org."""
+    """Return text in the colour of the variant, if a terminal shows colours (see no-color.org)."""
     unwanted = os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb'
     if unwanted or not sys.stdout.isatty() or not text.strip():
         return text

@@ -1,4 +1,4 @@
-"""Run a command in a fresh process, and keep what it prints, its memory, and its spans."""
+"""Run a command in a new process; return its time, memory and spans."""
 
 import os
 import subprocess
@@ -9,38 +9,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from comparing.printed import RunError, content, errors_of, last_words, time_of
+from comparing.printed import RunError, content, count_errors, last_words, time_of
 from comparing.spans import NO_CHANGE, Span, calls_of, history, requests_since
 
 try:
     import psutil  # type: ignore[import-untyped]
-except ImportError:  # it comes with the extra "compare"
+except ImportError:  # it is part of the extra "compare"
     psutil = None
 MEASURES_MEMORY = psutil is not None
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDER = ROOT / 'comparing/recorder'
 NO_CALL = 'no call was recorded: does it import is_prime from primes?'
-NO_HISTORY = 'this server does not tell of requests'
-NO_REQUEST = 'no request has come: does it take -s, {url} or FLAGS_URL?'
-PERIOD = 0.05  # seconds from one look at a script's memory to the next
-RARELY = 100  # times as long as its processes take to be found, until that is done again
-CLOCK_STEP = 0.02  # seconds by which clocks, and rounded figures, may differ
+NO_HISTORY = 'this server does not report requests'
+NO_REQUEST = 'no request was recorded: does it take -s, {url} or FLAGS_URL?'
+PERIOD = 0.05  # seconds between two measurements of a script's memory
+RARELY = 100  # the next search for its processes waits that many times as long as one takes
+CLOCK_STEP = 0.02  # seconds by which clocks and rounded figures may differ
 PATIENCE = 1.1  # seconds for a script to end after a signal
 
 
 @dataclass
 class Run:
-    """One run of a command: seconds, bytes if psutil is there, and what was when."""
+    """One run of a command: its time in seconds, its memory in bytes, its spans and errors."""
 
     elapsed: float = 0
     peak_memory: int = 0
     spans: list[Span] = field(default_factory=list)
-    held: list[Span] = field(default_factory=list)  # waits of results for earlier ones
-    errors: int = 0  # among the downloads
-    first_error: str = ''  # as the script tells it
-    is_printed: bool = True  # the time, by the script itself
-    doubt: str = ''  # why a printed time is not that of the run
+    held: list[Span] = field(default_factory=list)  # results that wait for earlier ones
+    errors: int = 0  # downloads that failed
+    first_error: str = ''  # the message of the script
+    is_printed: bool = True  # the script has printed its time
+    doubt: str = ''  # why a printed time cannot be true
 
     @property
     def lanes(self) -> list[int | str]:
@@ -48,9 +48,9 @@ class Run:
         return list(dict.fromkeys(span.lane for span in self.spans))
 
     def take_time(self, printed: float | None, duration: float, hint: str) -> None:
-        """Take the printed time if it can be that of the run, or else the one that was seen.
+        """Set the time to the printed one if it can be true, or else to the measured one.
 
-        An answer cannot come before its delay is over; the server may note its end a bit late.
+        No answer comes before its delay is over; the server may record its end a little late.
         """
         seen = max((span.end for span in self.spans), default=0)
         answers = [each.start + each.delay for each in self.spans if isinstance(each.lane, int)]
@@ -75,9 +75,9 @@ class Run:
 def run_command(
     command: list[str], url: str, here: bool = False, computes: bool = False, lenient: bool = False
 ) -> Run:
-    """Run a command here or in a folder of its own; {url} in it stands for a server's base URL.
+    """Run a command here or in a temporary folder, with the server's base URL in place of {url}.
 
-    Raise RunError if it does not do its work, or KeyboardInterrupt; both have what it has said.
+    Raise RunError if it does not do its work, or KeyboardInterrupt; both contain its last output.
     """
     before = history(url, NO_CHANGE) if url else {}
     with (
@@ -108,16 +108,16 @@ def run_command(
         calls, held = calls_of(record) if computes else ([], [])
         output, errors = content(stdout), content(stderr)
     status = 0 if lenient and process.returncode > 0 else process.returncode
-    run = Run(0, peak_memory, spans or calls, held, *errors_of(output, errors, status))
+    run = Run(0, peak_memory, spans or calls, held, *count_errors(output, errors, status))
     hint = NO_CALL if computes else NO_REQUEST if before else NO_HISTORY
     run.take_time(time_of(output), duration, hint)
     return run
 
 
 def watch(process: subprocess.Popen[bytes]) -> tuple[int, set[int]]:
-    """Wait until a process ends; return the peak of its memory in bytes, and all processes.
+    """Wait until a process ends; return its peak memory in bytes, and its family of processes.
 
-    Finding those takes milliseconds where many run, so it is done less often than the rest.
+    To find that family takes milliseconds on a machine with many processes, so do it rarely.
     """
     peak, seen, known, next_search = 0, {process.pid}, [], 0.0
     while process.poll() is None:
@@ -132,7 +132,7 @@ def watch(process: subprocess.Popen[bytes]) -> tuple[int, set[int]]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those it has started, maybe by a shell that would leave them behind."""
+    """End a process and its descendants, which a shell would leave behind."""
     started = family(process.pid)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
@@ -145,14 +145,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def resident(process: Any) -> int:
-    """Return the memory of a process in bytes; 0 if it is not known, or has just ended."""
+    """Return the memory of a process in bytes; 0 if it has ended or may not be asked."""
     with suppress(psutil.Error, OSError):
         return int(process.memory_info().rss)
     return 0
 
 
 def family(pid: int) -> list[Any]:
-    """Return a process and its descendants, as far as psutil is there and they are."""
+    """Return a process and its descendants; none without psutil."""
     if psutil:
         with suppress(psutil.Error, OSError):
             process = psutil.Process(pid)

@@ -1,4 +1,4 @@
-"""What was under way when: requests, as the server tells, and calls, as their workers do."""
+"""Spans of time: requests, as the server reports them, and calls, as the workers record them."""
 
 import itertools
 import json
@@ -17,27 +17,27 @@ import httpx
 from support import clients
 from support.hosts import is_own
 
-TIMEOUT = 2.0  # seconds for the server to tell
-NO_CHANGE = 10**9  # after that many, there are none to tell of
-LEAST_WAIT = 0.02  # seconds: results need some time from process to process, too
+TIMEOUT = 2.0  # seconds for the server to report
+NO_CHANGE = 10**9  # more than there are: the server reports no request
+LEAST_WAIT = 0.02  # seconds: a result takes some time from process to process
 
 
 @dataclass(frozen=True)
 class Span:
-    """A request, or a call, or the wait of its result; in seconds from the first of its run."""
+    """A request, a call, or the wait of its result; in seconds from the first span of the run."""
 
     code: str  # or the argument of a call
     start: float
     end: float
-    lane: int | str  # the client's port, as it stands for a connection; or a worker's name
-    delay: float = 0  # of the server
+    lane: int | str  # the client's port, which stands for a connection; or a worker's name
+    delay: float = 0  # set by the server
     status: int = 200
-    share: float = 1  # of the time of a call, in which its worker had a CPU
-    kind: str | None = None  # or 'held', while a result waits for an earlier one
+    share: float = 1  # the part of a call's time in which its worker had a CPU
+    kind: str | None = None  # 'held' while a result waits for an earlier one
 
 
 def history(url: str, after: int) -> dict[str, Any]:
-    """Return what a slow_server.py tells of requests, after a change; {} if another answers."""
+    """Return what slow_server.py reports of requests after a change; {} for another server."""
     with suppress(httpx.HTTPError, ValueError, RecursionError):
         told = clients.get(urljoin(url, f'/requests?after={after}'), timeout=TIMEOUT).json()
         if isinstance(told, dict) and {'now', 'change', 'requests'} <= told.keys():
@@ -46,12 +46,13 @@ def history(url: str, after: int) -> dict[str, Any]:
 
 
 def requests_since(url: str, before: dict[str, Any], processes: Collection[int]) -> list[Span]:
-    """Return the requests of these processes that have begun since, and ended.
+    """Return the requests of these processes that have begun since then, and have ended.
 
-    If none of them tells its process, as our scripts do, return those of this machine that do not.
+    Clients of other libraries do not name their process: if there are no requests of these
+    processes, return the nameless ones of this machine.
     """
     told = history(url, before['change']).get('requests', []) if before else []
-    with suppress(KeyError, TypeError, ValueError):  # of a server that tells something else
+    with suppress(KeyError, TypeError, ValueError):  # another server may report something else
         since = [each for each in told if each['start'] >= before['now']]
         here = [each for each in since if is_own(ip_address(each['client']))]
         own = [each for each in since if each['process'] in processes]
@@ -60,20 +61,20 @@ def requests_since(url: str, before: dict[str, Any], processes: Collection[int])
 
 
 def requests_of(told: Iterable[dict[str, Any]]) -> list[Span]:
-    """Return requests as a server tells of them; times count from the first start."""
-    ended = [each for each in told if each['end'] is not None]
-    begin = min((each['start'] for each in ended), default=0)
+    """Return spans for what a server reports; times count from the first start."""
+    complete = [each for each in told if each['end'] is not None]
+    begin = min((each['start'] for each in complete), default=0)
     facts = itemgetter('lane', 'delay', 'status')
     return [
         Span(each['code'], each['start'] - begin, each['end'] - begin, *facts(each))
-        for each in ended
+        for each in complete
     ]
 
 
 def calls_of(file: Path) -> tuple[list[Span], list[Span]]:
-    """Return the calls that sitecustomize.py has recorded, and how long their results had to wait.
+    """Return the calls that sitecustomize.py has recorded, and the waits of their results.
 
-    What map was asked for first is what it returns first, however early the others are ready.
+    map returns results in the order of its arguments, so a result that is ready early has to wait.
     """
     lines = [json.loads(line) for line in file.read_bytes().splitlines()] if file.exists() else []
     calls = sorted((line for line in lines if 'start' in line), key=lambda line: line['start'])
@@ -96,7 +97,7 @@ def calls_of(file: Path) -> tuple[list[Span], list[Span]]:
 
 
 def most_in_flight(spans: Iterable[Span]) -> int:
-    """Return how many requests were under way at once, at the most."""
+    """Return the most spans that were under way at one time."""
     begins_and_ends = [step for each in spans for step in ((each.end, -1), (each.start, 1))]
     in_flight = itertools.accumulate(step for _, step in sorted(begins_and_ends))
-    return max(1, *in_flight) if begins_and_ends else 0  # by a coarse clock, they take no time
+    return max(1, *in_flight) if begins_and_ends else 0  # with a coarse clock, spans may be empty

@@ -1,4 +1,4 @@
-"""Text as standard output can show it: in its encoding, and in the columns of a terminal."""
+"""Text that standard output can show: in its encoding, and in the columns of a terminal."""
 
 import sys
 from collections.abc import Sequence
@@ -10,26 +10,26 @@ PLAIN = {'×': 'x', '±': '+-', '…': '...'}
 
 
 def can_show(text: str) -> bool:
-    """Tell whether standard output can encode a text."""
+    """Return whether standard output can encode a text."""
     try:
-        text.encode(getattr(sys.stdout, 'encoding', None) or 'utf-8')  # a StringIO takes all
+        text.encode(getattr(sys.stdout, 'encoding', None) or 'utf-8')  # a StringIO takes any text
     except UnicodeEncodeError:
         return False
     return True
 
 
 def blocks() -> str:
-    """Return the characters to draw with."""
+    """Return the characters to draw bars with."""
     return BLOCKS if can_show(BLOCKS) else ASCII_BLOCKS
 
 
 def fit(text: str) -> str:
-    """Return a text with other signs in place of those that cannot be shown."""
+    """Return a text with substitutes for characters that cannot be shown."""
     return ''.join(each if can_show(each) else PLAIN.get(each, '?') for each in text)
 
 
 def columns(text: str) -> int:
-    """Return how many columns a text takes: Chinese characters, for example, take two each."""
+    """Return how many columns a text takes: a Chinese character, for example, takes two."""
     return sum(1 + (east_asian_width(each) in 'WF') - bool(combining(each)) for each in text)
 
 
@@ -39,7 +39,7 @@ def width_of(texts: Sequence[str]) -> int:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text that takes no more columns than this, maybe without its middle."""
+    """Return a text without its middle if it takes more columns than the width."""
     if columns(text) <= width:
         return text
     left, right = text[: len(text) // 2], text[len(text) // 2 :]

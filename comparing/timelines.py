@@ -1,4 +1,4 @@
-"""Text that shows when requests were under way, or calls: a row for each. Nothing here prints."""
+"""Timelines as text, with a row for each request or call. Nothing here prints."""
 
 import math
 import shutil
@@ -11,20 +11,20 @@ from comparing.spans import Span
 from comparing.texts import ASCII_BLOCKS, BLOCKS, blocks
 from support.console import plural
 
-MAX_ROWS = 40  # of requests
-# For a request or a call that runs, a call that waits for a CPU, and a result that waits
+MAX_ROWS = 40  # for requests
+# A request or a call that runs, a call that waits for a CPU, and a result that waits
 SIGNS = {BLOCKS: ('█', '░', '·'), ASCII_BLOCKS: ('#', '-', '.')}
 
 
 def timelines(entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield a line for each request or call of the shown runs, all on one axis of time."""
+    """Yield a line for each request or call of the shown runs, all on one time axis."""
     width = shutil.get_terminal_size().columns
     complete = [entry for entry in entries if entry.is_complete]
     shown = [entry for entry in complete if entry.shown.spans]
     duration = longest_shown(shown)
     for entry in complete:
         if not entry.shown.spans:
-            yield f'\n{entry.name}: no timeline, as nothing has told of any request or call.'
+            yield f'\n{entry.name}: no timeline, because no request or call was recorded.'
             continue
         yield f'\n{entry.name}: {title(entry)}'
         for label, line in timeline(entry.shown, duration, width, entry.computes):
@@ -34,7 +34,7 @@ def timelines(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def title(entry: Entry) -> str:
-    """Return what is to be seen on the rows of a run."""
+    """Return a title that explains the rows of a run."""
     run = entry.shown
     if not entry.computes:
         size = math.ceil(len(run.spans) / MAX_ROWS)
@@ -46,7 +46,7 @@ def title(entry: Entry) -> str:
 
 
 def timeline(run: Run, duration: float, width: int, computes: bool) -> Iterator[tuple[str, str]]:
-    """Yield a label and a line for each row; before a number stands that of its worker."""
+    """Yield a label and a line for each row; the label of a call begins with its worker."""
     order = {lane: str(number) for number, lane in enumerate(run.lanes, 1)} if computes else {}
     spans = sorted(run.spans, key=lambda span: (int(order.get(span.lane, 0)), span.start))
     size = 1 if computes else math.ceil(len(spans) / MAX_ROWS)
@@ -69,7 +69,7 @@ def timeline(run: Run, duration: float, width: int, computes: bool) -> Iterator[
 
 
 def signs(span: Span, cells: int) -> str:
-    """Return so many cells, of which as many as its share of a CPU, evenly spread, are full."""
+    """Return the cells of a span, filled evenly by its share of a CPU."""
     full, waits, held = SIGNS[blocks()]
     if span.kind:
         return held * cells

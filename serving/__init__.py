@@ -1,1 +1,1 @@
-"""What slow_server.py needs besides delays and teapots."""
+"""The parts of slow_server.py."""

@@ -1,4 +1,4 @@
-"""What is served besides delays: files, lists of them, the page, and what the page asks for."""
+"""Answers to requests: files, lists of files, the page, and the data of the page."""
 
 import argparse
 import html
@@ -21,18 +21,18 @@ from support.console import tell
 
 IDLE_TIMEOUT = 60.0  # seconds until a silent connection is closed
 
-mimetypes.knownfiles.clear()  # of the system: nothing that is served here needs them
+mimetypes.knownfiles.clear()  # answers do not depend on the system's files
 
 
 class FileHandler(SimpleHTTPRequestHandler):
-    """Keeps connections open, tells of requests, and answers nobody who should not ask."""
+    """Serves files on persistent connections, records requests, and refuses foreign sites."""
 
     protocol_version = 'HTTP/1.1'
     timeout = IDLE_TIMEOUT
     disable_nagle_algorithm = True
-    wbufsize = 64 * 1024  # headers and flag leave in one write
+    wbufsize = 64 * 1024  # headers and a flag go out in one write
 
-    exchange: Exchange | None  # None while there is no request for a flag
+    exchange: Exchange | None  # None unless a flag is requested
 
     def __init__(self, *request: Any, args: argparse.Namespace, page: bytes, history: History):
         """Handle all requests of a connection."""
@@ -40,19 +40,19 @@ class FileHandler(SimpleHTTPRequestHandler):
         super().__init__(*request, directory=str(args.directory.resolve()))
 
     def send_head(self) -> Any:
-        """Send the headers of an answer; return its content, or None if there is none to send."""
+        """Send the headers of an answer; return its content, or None if it has none."""
         if content := self.answer_of_its_own():
             return content
-        if self.path.endswith('?picture'):  # which the page shows
+        if self.path.endswith('?picture'):  # the page shows it
             return self.send_file()
         return self.send_flag()
 
     def send_flag(self) -> Any:
-        """Send the headers for a file that a client downloads."""
+        """Send the headers for a file that a client downloads; return its content."""
         return self.send_file()
 
     def begin(self, delay: float) -> None:
-        """Note a request whose response is to be delayed by so many seconds."""
+        """Record a request whose response will be delayed by `delay` seconds."""
         client = Client.of(self.headers.get('User-Agent', ''), self.client_address[0])
         self.exchange = self.history.begin(self.path, self.client_address[1], client, delay)
 
@@ -62,13 +62,16 @@ class FileHandler(SimpleHTTPRequestHandler):
         self.connection.settimeout(delay)
         try:
             connected: bool = self.connection.recv(1, socket.MSG_PEEK) != b''
-        except (TimeoutError, BlockingIOError):  # nothing to read, while the client waits as well
+        except (
+            TimeoutError,
+            BlockingIOError,
+        ):  # nothing to read: the client waits for the response
             connected = True
         except OSError:
             connected = False
         self.connection.settimeout(self.timeout)
         remaining = end - time.perf_counter()
-        if connected and remaining > 0:  # the client has sent its next request already
+        if connected and remaining > 0:  # the client has already sent its next request
             time.sleep(remaining)
         self.close_connection |= not connected
         return connected
@@ -80,19 +83,19 @@ class FileHandler(SimpleHTTPRequestHandler):
         return super().send_head()
 
     def is_served(self) -> bool:
-        """Tell whether the path exists, inside the directory and not hidden, behind links too."""
+        """Return whether the path exists in the directory and is not hidden; follow links."""
         path = self.translate_path(self.path)
         try:
             places = {path, os.path.realpath(path, strict=True)}
             below = [os.path.relpath(place, self.directory) for place in places]
-        except (OSError, ValueError):  # nothing there, or bytes that no name has
+        except (OSError, ValueError):  # no such file, or no valid name
             return False
         return not any(f'{os.sep}.' in os.sep + place for place in below)  # '..' leads outside
 
     def answer_of_its_own(self) -> BytesIO | None:
-        """Send the headers of the page, of what it shows, or of a refusal; None if it is a file."""
+        """Send the headers of the page, its data or a refusal; return None if it is a file."""
         if 'Content-Length' in self.headers or 'Transfer-Encoding' in self.headers:
-            self.close_connection = True  # a body that nobody reads must not pass for a request
+            self.close_connection = True  # otherwise the body is read as a request
         path, _, query = self.path.partition('?')
         is_page = path == '/'
         if refusal := self.refusal(is_page or path == '/requests'):
@@ -107,7 +110,7 @@ class FileHandler(SimpleHTTPRequestHandler):
         return None
 
     def refusal(self, is_private: bool) -> str:
-        """Return why a request is refused: other sites must not read what is done here."""
+        """Return why a request is refused, or '': other sites must not read the page's data."""
         host = self.headers.get('Host', '')
         own_address = self.connection.getsockname()[0]
         if host and not is_own_name(host, self.args.bind, own_address, *self.args.allow_host or ()):
@@ -117,7 +120,7 @@ class FileHandler(SimpleHTTPRequestHandler):
         return ''
 
     def handle_one_request(self) -> None:
-        """Read a request and answer it, unless the client is gone before that."""
+        """Read a request and answer it, unless the client has gone away."""
         self.exchange = None
         try:
             super().handle_one_request()
@@ -126,7 +129,7 @@ class FileHandler(SimpleHTTPRequestHandler):
                 self.log_request(CLIENT_GONE)
 
     def list_directory(self, path: str | os.PathLike[str]) -> BytesIO | None:
-        """Send a list of links to all that is not hidden."""
+        """Send a list of links to all files that are not hidden."""
         try:
             names = [entry.name + '/' * entry.is_dir() for entry in Path(path).iterdir()]
         except OSError:
@@ -141,7 +144,7 @@ class FileHandler(SimpleHTTPRequestHandler):
         return self.send_content(page.encode(errors='replace'), 'text/html')
 
     def send_content(self, content: bytes, media_type: str, status: int = HTTPStatus.OK) -> BytesIO:
-        """Send the headers for some content in UTF-8; return it, to be sent as a file is."""
+        """Send the headers for content in UTF-8; return the content as a file."""
         self.send_response(status)
         self.send_header('Content-Type', f'{media_type}; charset=utf-8')
         self.send_header('Content-Length', str(len(content)))
@@ -150,30 +153,30 @@ class FileHandler(SimpleHTTPRequestHandler):
         return BytesIO(content)
 
     def end_headers(self) -> None:
-        """Keep browsers from guessing media types, and tell old clients what new ones assume."""
+        """Tell browsers not to guess media types, and HTTP/1.0 clients to keep the connection."""
         self.send_header('X-Content-Type-Options', 'nosniff')
         if self.request_version == 'HTTP/1.0' and not self.close_connection:
             self.send_header('Connection', 'keep-alive')
         super().end_headers()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Send an error, and close the connection only after a request that makes no sense."""
+        """Send an error; close the connection only after a malformed request."""
         if not self.exchange:
             super().send_error(code, message, explain)
-        elif isinstance(sys.exception(), OSError):  # what is_served has found cannot be opened
+        elif isinstance(sys.exception(), OSError):  # the file exists, but cannot be opened
             self.send_content(b'', 'text/plain', HTTPStatus.SERVICE_UNAVAILABLE)
         else:
             self.send_content(b'', 'text/plain', code)
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
-        """Print and log a request; its response leaves afterwards, from the buffer."""
+        """Print and log a request; its response, which is in the buffer, goes out after that."""
         if self.exchange:
             self.history.end(self.exchange, int(code))
             outcome = 'client gone' if code == CLIENT_GONE else int(code)
             say(f'{self.exchange.code}  {self.exchange.delay:.3f}s  {outcome}')
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Print what log_request does not: malformed requests and silent clients."""
+        """Print a message about a malformed request or a silent client."""
         say(f'{self.client_address[0]}:{self.client_address[1]}  {format % args}')
 
 

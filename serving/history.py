@@ -1,4 +1,4 @@
-"""What slow_server.py remembers of the requests, for its page, for compare.py and for a log."""
+"""The requests that slow_server.py has recorded, for its page, for compare.py and for a log."""
 
 import json
 import re
@@ -13,33 +13,33 @@ from typing import Any, NamedTuple
 
 from support.console import tell
 
-CLIENT_GONE = 499  # the status that nginx logs for it
-RUN_PAUSE = 1.0  # seconds without a request of a client after which its run is over
+CLIENT_GONE = 499  # nginx logs this status as well
+RUN_PAUSE = 1.0  # seconds without a request of a client that end its run
 MAX_RUNS = 40
-MAX_RUN = 5000  # requests of a run
+MAX_RUN = 5000  # requests of one run
 MAX_KEPT = 30_000  # requests of all runs
 MAX_TEXT = 200  # characters of a path or a User-Agent
 
 
 class Client(NamedTuple):
-    """What tells one client from others: two may have the same name, or the same address."""
+    """What identifies a client: two may have the same name, or the same address."""
 
     agent: str
     client: str  # its address
-    process: int | None  # if it tells, as those of this project do
+    process: int | None  # the scripts of this project name theirs
 
     @classmethod
     def of(cls, user_agent: str, address: str) -> 'Client':
-        """Return the client that has sent a User-Agent, such as "flags.py (1234)"."""
+        """Return the client for a User-Agent, such as "flags.py (1234)", and an address."""
         found = re.search(r' \((\d{1,10})\)$', user_agent)
         agent = user_agent[: found.start()] if found else user_agent
-        address = address.removeprefix('::ffff:')  # of IPv4, where a socket has both
+        address = address.removeprefix('::ffff:')  # an IPv4 address on a socket for both
         return cls(agent[:MAX_TEXT], address, int(found[1]) if found else None)
 
 
 @dataclass
 class ClientRun:
-    """The requests of one client, until it pauses."""
+    """The requests of one client until a pause."""
 
     number: int
     client: Client
@@ -50,14 +50,14 @@ class ClientRun:
 
 @dataclass
 class Exchange:
-    """A request and, once it is answered, its end and status; times are in seconds."""
+    """A request and, after its answer, its end and status; times are in seconds."""
 
     run: ClientRun
     path: str
     lane: int  # the client's port, which stands for a connection
     delay: float
     start: float
-    change: int  # the number of the last change to any request, when this one changed
+    change: int  # number of its last change; numbers increase over all requests
     end: float | None = None
     status: int | None = None
 
@@ -68,15 +68,15 @@ class Exchange:
         return name.upper() if name and directory.endswith(f'/{name}') else self.path
 
     def record(self) -> dict[str, Any]:
-        """Return what is told of it."""
+        """Return the record for the page and the log."""
         return vars(self) | {'code': self.code, 'run': self.run.number} | self.run.client._asdict()
 
 
 def open_log(path: Path) -> FileIO:
-    """Return a file to which each write appends, whatever others do to it.
+    """Return a file to which each write appends, even if other processes write to it.
 
-    A line is a request as JSON. Its start and end are seconds since 1970, by a clock that is set
-    once, when the server starts, and then runs evenly: their differences are exact.
+    A line is a request as JSON. Its start and end are seconds since 1970. The clock is set once,
+    when the server starts, and then runs evenly, so differences are exact.
     """
     return path.open('ab', buffering=0)
 
@@ -89,17 +89,17 @@ class History:
         self.log = log
         self.lock = threading.Lock()
         self.runs: deque[ClientRun] = deque()
-        self.exchanges: dict[int, Exchange] = {}  # of these runs, by their last change
-        self.run = self.change = 0  # numbers of the last ones; a request changes when it ends, too
+        self.exchanges: dict[int, Exchange] = {}  # all requests, by their last change
+        self.run = self.change = 0  # the last numbers; a request changes at its start and its end
         self.clock_offset = time.time() - time.perf_counter()
         self.born = self.now()
 
     def now(self) -> float:
-        """Return the time in seconds since 1970, by a clock that is fine and never steps."""
+        """Return the time in seconds since 1970, by a precise clock that is never adjusted."""
         return time.perf_counter() + self.clock_offset
 
     def begin(self, path: str, lane: int, client: Client, delay: float) -> Exchange:
-        """Return a new request, in the run of its client that is under way or in a new one."""
+        """Return a new request in the current run of its client, or in a new run."""
         with self.lock:
             start = self.now()
             run = self.run_of(client, start)
@@ -114,7 +114,7 @@ class History:
             return exchange
 
     def run_of(self, client: Client, now: float) -> ClientRun:
-        """Return the run of a client; begin one after a pause, or if the last one is full."""
+        """Return the run of a client: a new one after a pause, or if the last one is full."""
         for run in reversed(self.runs):
             if run.client == client:
                 goes_on = run.in_flight or now - run.last_end <= RUN_PAUSE
@@ -126,7 +126,7 @@ class History:
         return self.runs[-1]
 
     def end(self, exchange: Exchange, status: int) -> None:
-        """Note how a request is answered, in the log too if there is one."""
+        """Record the answer to a request, in the log as well if there is one."""
         with self.lock:
             is_kept = self.exchanges.pop(exchange.change, None)
             self.change += 1
@@ -141,7 +141,7 @@ class History:
                 self.write_log(exchange, self.log)
 
     def write_log(self, exchange: Exchange, log: FileIO) -> None:
-        """Write a line; if that fails, as on a full disk, say so once and log no more."""
+        """Write a line; if that fails, as on a full disk, say so and stop logging."""
         try:
             log.write(f'{json.dumps(exchange.record())}\n'.encode())
         except OSError as exc:
@@ -149,7 +149,7 @@ class History:
             tell(f'slow_server.py: cannot write {log.name}: {exc.strerror}; logging has ended')
 
     def changes(self, after: int) -> bytes:
-        """Return the requests that have changed after that change, as JSON, in order of runs."""
+        """Return the requests that have changed since a change as JSON, in the order of runs."""
         with self.lock:
             latest_first = reversed(self.exchanges.values())
             changed = takewhile(lambda exchange: exchange.change > after, latest_first)

@@ -1,4 +1,4 @@
-"""A server that listens at several addresses, with a thread per connection."""
+"""A server that listens on several addresses, with a thread per connection."""
 
 import errno
 import os
@@ -15,21 +15,21 @@ from serving.handler import FileHandler, say
 
 BACKLOG = 1024  # connections that may wait to be accepted
 POLL = 0.5  # seconds: on Windows, Ctrl-C does not end a wait
-PAUSE = 0.1  # seconds until a connection is accepted after one could not be
+PAUSE = 0.1  # seconds to wait after a connection could not be accepted
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves one directory at some addresses, with a thread per connection."""
+    """Serves one directory on several addresses, with a thread per connection."""
 
     def __init__(self, listeners: list[socket.socket], handler: Callable[..., FileHandler]) -> None:
-        """Take connections from sockets that listen."""
+        """Take listening sockets, and the handler of connections."""
         super().__init__(listeners[0].getsockname(), handler, bind_and_activate=False)
         self.socket.close()
         self.listeners = listeners
         self.port = listeners[0].getsockname()[1]
 
     def serve_forever(self, poll_interval: float = POLL) -> None:
-        """Handle all connections that come to any of the sockets."""
+        """Handle all connections to any of the sockets."""
         with selectors.DefaultSelector() as selector:
             for listener in self.listeners:
                 listener.setblocking(False)
@@ -38,21 +38,21 @@ class FileServer(ThreadingHTTPServer):
                 for key, _ in selector.select(poll_interval):
                     try:
                         self.process_request(*key.data.accept())
-                    except (OSError, RuntimeError):  # no more files, or threads, are to be had
+                    except (OSError, RuntimeError):  # out of files, or of threads
                         time.sleep(PAUSE)
 
     def server_close(self) -> None:
-        """Listen no more."""
+        """Close the listening sockets."""
         for listener in self.listeners:
             listener.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell in one line what broke a connection, mostly the client hanging up."""
+        """Print on one line why a connection broke, mostly because the client has gone away."""
         say(f'{client_address[0]}:{client_address[1]}  {sys.exc_info()[1]!r}')
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen at each address that a host has, on the same port; raise OSError if none is free."""
+    """Return sockets that listen on all addresses of a host, on one port; raise OSError if none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     listeners: list[socket.socket] = []
     problem: OSError | None = None
@@ -65,24 +65,24 @@ def listen(host: str, port: int) -> list[socket.socket]:
             )
             listeners.append(listener)
         except OSError as exc:
-            problem = exc  # such as that this machine does not have the address
+            problem = exc  # for example, the address is of another machine
             if exc.errno == errno.EADDRINUSE:
                 break
     if problem and (not listeners or problem.errno == errno.EADDRINUSE):
         for listener in listeners:
             listener.close()
-        if listeners and port == 0:  # what is free at one address was taken at another
+        if listeners and port == 0:  # the port is free on one address, but not on another
             return listen(host, port)
         raise problem
     return listeners
 
 
 def end_with_stdin() -> None:
-    """End once the other end of standard input is closed, be it by the death of its owner."""
+    """Exit when standard input ends, as it does if the parent process dies."""
 
     def wait() -> None:
         if sys.stdin:  # None if it was closed from the start
             sys.stdin.buffer.read()
-        os._exit(0)  # whatever the threads that serve clients are doing
+        os._exit(0)  # does not wait for the threads that serve clients
 
     threading.Thread(target=wait, daemon=True).start()

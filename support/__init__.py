@@ -1,1 +1,1 @@
-"""What the scripts share that the chapter leaves out."""
+"""What the scripts share and the chapter leaves out."""

@@ -1,4 +1,4 @@
-"""Types of numbers for argparse, and the number of workers."""
+"""Argparse types, and the option for a number of workers."""
 
 import argparse
 import math
@@ -10,7 +10,7 @@ from typing import Any
 from support.console import discard_unwritable_output
 from support.sessions import at_prompt
 
-MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # Windows cannot wait for more
+MAX_WORKERS = 61 if sys.platform == 'win32' else 256  # the most that Windows can wait for
 
 
 def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], Any]:
@@ -18,21 +18,21 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
 
     def number(text: str) -> float:
         value = kind(text)
-        if not low <= value <= high:  # also true for NaN
+        if not low <= value <= high:  # true for NaN as well
             wanted = f'of at least {low:g}' if high == math.inf else f'from {low:g} to {high:g}'
             raise argparse.ArgumentTypeError(f'{text!r} is not a number {wanted}')
         return value
 
-    number.__name__ = kind.__name__  # for argparse's "invalid int value"
+    number.__name__ = kind.__name__  # argparse says "invalid int value"
     return number
 
 
 def parse(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
-    """Return what argv says, by default the command line; a prompt has none."""
+    """Return the options in argv, by default the command line; at a prompt there is none."""
     try:
         return parser.parse_args([] if argv is None and at_prompt() else argv)
     finally:
-        discard_unwritable_output()  # if nobody reads the help
+        discard_unwritable_output()  # the reader of the help may have left
 
 
 natural = in_range(0, math.inf, int)
@@ -42,16 +42,16 @@ worker_count = in_range(1, MAX_WORKERS, int)
 
 
 def cpu_count() -> int:
-    """Return how many CPUs there are for this process: the default of a pool of processes."""
-    count = getattr(os, 'process_cpu_count', os.cpu_count)  # Python 3.13 has the former
+    """Return how many CPUs this process can use: the default size of a pool of processes."""
+    count = getattr(os, 'process_cpu_count', os.cpu_count)  # the former is new in Python 3.13
     return count() or 1
 
 
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:
-    """Let the user choose a number of workers."""
+    """Add an argument for the number of workers."""
     parser.add_argument(
         'workers',
         nargs='?',
         type=worker_count,
-        help=f'number of workers, {MAX_WORKERS} at most (default: depends on the CPUs)',
+        help=f'number of workers, at most {MAX_WORKERS} (default: depends on the CPUs)',
     )

@@ -22,7 +22,7 @@ import httpx
 
 from support import interrupts
 from support.answers import BoundedBody, checked, plain_errors
-from support.console import fail, reason, script_name
+from support.console import description, fail, script_name
 from support.hosts import is_loopback
 from support.sessions import at_prompt, in_session
 
@@ -162,10 +162,10 @@ def prepare(base_url: str) -> None:
         httpx.Client(**options).close()
     except OSError as exc:
         names = [name for name in os.environ if name.startswith(('SSL_CERT_', 'SSLKEYLOGFILE'))]
-        fail(f'{", ".join(f"{name}={os.environ[name]}" for name in names)}: {reason(exc)}')
+        fail(f'{", ".join(f"{name}={os.environ[name]}" for name in names)}: {description(exc)}')
     except (ImportError, ValueError, httpx.InvalidURL) as exc:
         is_secret = variable and ('@' in str(exc) or isinstance(exc, httpx.InvalidURL))
-        fail(f'{variable or base_url}: {HINT if is_secret else reason(exc)}')
+        fail(f'{variable or base_url}: {HINT if is_secret else description(exc)}')
     if 'asyncio' in sys.modules:
         import anyio
 

@@ -12,7 +12,7 @@ import httpx
 
 from support import clients, interrupts, servers
 from support.arguments import parse
-from support.console import fail, reason
+from support.console import description, fail
 from support.exits import orderly_exit, say_interrupted
 from support.sessions import at_prompt, changed
 
@@ -55,7 +55,7 @@ def say_interrupted_below_codes(stdout: TextIO) -> None:
 
 def describe(exc: httpx.HTTPError, base_url: str) -> str:
     """Return one line that says what went wrong, with which URL, and what may help."""
-    what, hint = reason(exc), ''
+    what, hint = description(exc), ''
     is_remote = base_url == servers.SERVERS['REMOTE']
     if isinstance(exc, httpx.HTTPStatusError):
         status = exc.response.status_code

@@ -1,4 +1,4 @@
-"""Words for people at a terminal: complaints on stderr, reasons, and numbers with their nouns."""
+"""Messages on a terminal: complaints, descriptions of errors, and nouns in the plural."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from support.sessions import at_prompt
 
 
 def script_name() -> str:
-    """Return the name that the user has called the script by, if there is one."""
+    """Return the file name of the script, or a substitute if there is no script."""
     if at_prompt():
         return 'Python session'
     name = Path(sys.argv[0]).name
@@ -21,27 +21,27 @@ def script_name() -> str:
 
 
 def tell(line: str) -> None:
-    """Print a whole line on stderr, if anything can be printed there."""
+    """Print a line on stderr, if stderr can be written to."""
     try:
-        sys.stderr.write(f'{line}\n')  # by one call, as threads may print at the same time
+        sys.stderr.write(f'{line}\n')  # one write: lines of threads must not mix
         sys.stderr.flush()
-    except (AttributeError, OSError, ValueError):  # stderr, or its reader, may be gone
-        sys.stderr = io.StringIO()  # otherwise what is left would fail again at exit
+    except (AttributeError, OSError, ValueError):  # stderr is closed, or has no reader
+        sys.stderr = io.StringIO()  # otherwise Python fails to flush it at exit
 
 
 def complain(message: str) -> None:
-    """Print a line on stderr that begins with the name of the script."""
+    """Print a message on stderr, after the name of the script."""
     tell(f'{script_name()}: {message}')
 
 
 def fail(message: str) -> NoReturn:
-    """End the script with status 1 and a line on stderr."""
+    """Print a message on stderr, and exit with status 1."""
     complain(message)
     sys.exit(1)
 
 
-def reason(exc: BaseException) -> str:
-    """Return one line that says what went wrong, such as "Is a directory: BR.gif"."""
+def description(exc: BaseException) -> str:
+    """Return one line that describes an error, such as "Is a directory: BR.gif"."""
     text = printable(' '.join(str(exc).split()))
     words = system_error(exc)
     if words and not text.startswith(words):  # it may say more, such as where that was
@@ -52,7 +52,7 @@ def reason(exc: BaseException) -> str:
 
 
 def system_error(exc: BaseException) -> str | None:
-    """Return what the system calls the error that led to exc, if it was one of the system."""
+    """Return the system's message for the error that caused exc, or None if it has none."""
     cause = exc.__cause__ or exc.__context__
     if isinstance(exc, ExceptionGroup):
         cause = exc.exceptions[0]
@@ -65,23 +65,23 @@ def system_error(exc: BaseException) -> str | None:
     if isinstance(exc, FileNotFoundError) and not exc.filename:
         return exc.strerror  # such as "No usable temporary directory found in ..."
     if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
-        # asyncio changes the words on POSIX, where look-ups have numbers of their own
+        # asyncio changes the message; on POSIX, failed look-ups have other numbers
         is_posix = sys.platform != 'win32' and not isinstance(exc, socket.gaierror)
         return os.strerror(exc.errno) if is_posix else exc.strerror
     return None
 
 
 def discard_unwritable_output() -> None:
-    """Let go of what stdout cannot take, which would fail again at exit."""
+    """Discard what stdout cannot write: otherwise Python fails to flush it at exit."""
     try:
         print(end='', flush=True)
     except OSError:
-        with suppress(OSError):  # a stream of a session is no file
+        with suppress(OSError):  # in a session, stdout may not be a file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped, as they could do things to a terminal."""
+    """Return text with control characters escaped, because a terminal would obey them."""
     return ''.join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 

@@ -1,4 +1,4 @@
-"""How scripts end: with a status that says why, and one line instead of a traceback."""
+"""How scripts end: with an exit status, and one line instead of a traceback."""
 
 import io
 import sys
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from support import interrupts
-from support.console import complain, discard_unwritable_output, fail, reason
+from support.console import complain, description, discard_unwritable_output, fail
 from support.sessions import at_prompt, in_session
 from support.signals import SIGPIPE, reader_has_left
 
@@ -26,10 +26,10 @@ def orderly_exit(
 ) -> Iterator[None]:
     """Context manager: report errors that a user can cause on one line, and exit with status 1.
 
-    After a signal, the process dies of it, at the latest grace seconds later; also of SIGPIPE, once
-    standard output has no reader. At a prompt, Ctrl-C raises KeyboardInterrupt.
+    After a signal, the process dies of it within `grace` seconds; without a reader of standard
+    output, it dies of SIGPIPE. At a prompt, Ctrl-C raises KeyboardInterrupt.
     """
-    sys.stderr = sys.stderr or io.StringIO()  # it may have been closed from the start
+    sys.stderr = sys.stderr or io.StringIO()  # None if it was closed when Python started
     try:
         with interrupts.handling_signals(last_words, grace) as run:
             try:
@@ -43,21 +43,21 @@ def orderly_exit(
                         raise
                     if is_first:
                         last_words(sys.stdout)
-                run.left = exc  # nothing that is half-done is deleted before the process ends
+                run.left = exc  # keeps what the frames of the script refer to until the end
             if run.stop_signal:
                 status = 128 + run.stop_signal
                 raise KeyboardInterrupt if at_prompt() else SystemExit(status) from None
     except SystemExit:
-        if not (at_prompt() or sys.flags.inspect):  # which would end, or show a traceback
+        if not (at_prompt() or sys.flags.inspect):  # these would end, or show a traceback
             raise
 
 
 def explain(exc: BaseException) -> None:
-    """End the script with a line, or none, if exc is no error of the script itself."""
+    """Exit with one line, or none, unless exc is a bug; then return."""
     while isinstance(exc, ExceptionGroup):
         exc = exc.exceptions[0]
     if str(exc).startswith('asyncio.run() cannot be called'):
-        with warnings.catch_warnings(action='ignore'):  # of the coroutine that has not run
+        with warnings.catch_warnings(action='ignore'):  # the coroutine was never awaited
             traceback.clear_frames(exc.__traceback__)
         fail('an event loop runs here: import the script, and await its supervisor(...) in a cell')
     if isinstance(exc, BrokenExecutor):
@@ -65,13 +65,13 @@ def explain(exc: BaseException) -> None:
             interrupts.end(SIGPIPE)
         fail('a worker died before its work was done')
     if isinstance(exc, RuntimeError) and exc.__context__:
-        exc = exc.__context__  # a pool without threads cannot be shut down either
+        exc = exc.__context__  # shutting down a pool without threads fails as well
     if isinstance(exc, BrokenPipeError):
         sys.exit(128 + SIGPIPE) if in_session() else interrupts.end(SIGPIPE)
     if is_out_of_resources(exc):
-        fail(reason(exc))
+        fail(description(exc))
 
 
 def is_out_of_resources(exc: BaseException) -> bool:
-    """Tell whether exc is about memory, threads, processes or files that are not to be had."""
+    """Return whether memory, threads, processes or files have run out, or the system failed."""
     return isinstance(exc, MemoryError | OSError) or str(exc) == "can't start new thread"

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and how many may be open."""
+"""Atomic writes, and the limit of open files."""
 
 import os
 import sys
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from support import interrupts, signals
 
-OFTEN_ALLOWED = (10240, 4096, 1024)  # open files, where "unlimited" is refused, as on macOS
+OFTEN_ALLOWED = (10240, 4096, 1024)  # open files; macOS refuses "unlimited"
 LONGEST_WRITE = 60.0  # seconds
 
-saved: list[Path] = []  # by this run, for the report of one that is interrupted
+saved_files: list[Path] = []  # in this run; the report of an interrupted run counts them
 
 
 def save(path: Path, content: bytes) -> None:
-    """Write a file beside path, then rename it; raise OSError if that cannot be done.
+    """Write a file atomically: under another name, which is then changed; raise OSError on failure.
 
-    The folder is made if there is none, as in a notebook where no script has run.
+    Make the folder if it is missing, as in a notebook where no script has run.
     """
     remove_left_parts(path.parent)
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
@@ -27,14 +27,14 @@ def save(path: Path, content: bytes) -> None:
     with signals.blocked():
         try:
             write(partial, content)
-            with interrupts.whole():
+            with interrupts.uninterrupted():
                 partial.replace(path)
-                saved.append(path)
+                saved_files.append(path)
         except BaseException as exc:
-            with suppress(OSError):  # it may never have existed
+            with suppress(OSError):  # it may not exist
                 partial.unlink()
             if isinstance(exc, OSError):
-                exc.filename = str(path)  # not the name of the partial file
+                exc.filename = str(path)  # instead of the partial file
             raise
         finally:
             signals.unfinished.discard(partial)
@@ -51,15 +51,15 @@ def write(path: Path, content: bytes) -> None:
 
 @cache
 def remove_left_parts(folder: Path) -> None:
-    """Remove partial files of processes that were killed, as by SIGQUIT, while they wrote."""
+    """Remove partial files of processes that were killed while they wrote, as by SIGQUIT."""
     for partial in folder.glob('.*.[0-9]*.[0-9]*'):
-        with suppress(OSError):  # another script may remove it, too
+        with suppress(OSError):  # another script may remove it first
             if time.time() - partial.stat().st_mtime > LONGEST_WRITE:
                 partial.unlink()
 
 
 def raise_file_limit() -> int:
-    """Allow as many open files, which connections are too, as the system permits; return it."""
+    """Raise the limit of open files, which includes connections, to the maximum; return it."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows

@@ -1,4 +1,4 @@
-"""The servers to download from, how to name one, and private ones where nothing listens yet."""
+"""Servers to download from: their labels and URLs, and private ones where nothing listens."""
 
 import argparse
 import socket
@@ -21,21 +21,21 @@ SERVERS = {
 }
 LABELS = ', '.join(sorted(SERVERS))
 
-# How slow_server.py has to be started to answer as the label promises
+# The options of slow_server.py that make it answer as the label promises
 OPTIONS = {'LOCAL': ['--max-delay=0'], 'DELAY': [], 'ERROR': ['--error-rate=.25']}
 
 SLOW_SERVER = Path(__file__).resolve().parent.parent / 'slow_server.py'
 NO_FLAGS = 'another program, or a server of another folder, may listen there'
 GREETING = 'Serving flags at '  # what slow_server.py prints before its base URL
-CONNECT_TIMEOUT = 0.2  # seconds: this machine accepts at once, but Windows refuses slowly
+CONNECT_TIMEOUT = 0.2  # seconds: enough on one machine, where Windows is slow to refuse
 
 
 @contextmanager
 def running(name: str, *options: str) -> Iterator[str]:
-    """Context manager: yield the base URL for a label, or the URL that name is.
+    """Context manager: yield the base URL of a label; any other name is a URL itself.
 
-    If nothing listens on the label's port, a private server does for as long as the block
-    takes. It gets these options in addition to its label's.
+    If nothing listens on the label's port, run a private server during the block. It gets the
+    options in addition to those of its label.
     """
     base_url = SERVERS.get(name, name).replace('//localhost', f'//{localhost()}')
     if name not in OPTIONS or is_listening(base_url):
@@ -48,7 +48,7 @@ def running(name: str, *options: str) -> Iterator[str]:
 
 
 def is_listening(url: str) -> bool:
-    """Tell whether something accepts connections for url."""
+    """Return whether something accepts connections at a URL."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname, parts.port), CONNECT_TIMEOUT).close()
@@ -58,7 +58,7 @@ def is_listening(url: str) -> bool:
 
 
 def is_site_of_the_book(base_url: str) -> bool:
-    """Tell whether a URL, however it is spelled, leads to the public server of the book."""
+    """Return whether a URL leads to the public server of the book, in any spelling."""
     host = (urlsplit(base_url).hostname or '').rstrip('.')
     return host.removeprefix('www.') == 'fluentpython.com'
 
@@ -67,13 +67,13 @@ def is_site_of_the_book(base_url: str) -> bool:
 def private_server(*options: str) -> Iterator[str]:
     """Context manager: run slow_server.py on a free port; yield its base URL.
 
-    It ends when its standard input does, so it cannot outlive this process, and it does not
-    see this terminal's Ctrl-C. If it does not start, the script ends and tells why.
+    The server stops when its standard input ends, so it cannot outlive this process. Ctrl-C in the
+    terminal does not reach it. If it does not start, exit and say why.
     """
     import subprocess  # which takes time to load, and most runs start no server
 
     address = '127.0.0.1' if is_own(IPv4Address('127.0.0.1')) else '::1'
-    where = ['0', f'--bind={address}']  # which no client has to look up
+    where = ['0', f'--bind={address}']  # an address saves clients a look-up
     command = [sys.executable, str(SLOW_SERVER), *where, '--until-eof', *options]
     with (
         tempfile.TemporaryFile() as errors,
@@ -98,13 +98,13 @@ def private_server(*options: str) -> Iterator[str]:
 
 
 def greeting_url(output: Iterable[str]) -> str:
-    """Return the base URL that a server prints, whatever else it prints before; '' if none."""
+    """Return the base URL that a server prints, maybe after other lines; '' if it prints none."""
     greetings = (line for line in output if line.startswith(GREETING))
     return next(greetings, '').removeprefix(GREETING).rstrip()
 
 
 def last_line(output: bytes) -> str:
-    """Return the last line, in which Python names an error."""
+    """Return the last line of output, which names the error in a traceback."""
     return printable((output.decode(errors='replace').strip().splitlines() or ['no reason'])[-1])
 
 
@@ -119,10 +119,10 @@ def server_name(text: str) -> str:
 
 
 def is_base_url(text: str) -> bool:
-    """Tell whether text is a URL to which paths can be added, without a password."""
+    """Return whether text is a URL without a password, to which paths can be added."""
     try:
         parts = urlsplit(text)
-        (parts.hostname or '').encode('idna')  # as the look-up does
+        (parts.hostname or '').encode('idna')  # the look-up does the same
         valid_port = parts.port != 0
     except ValueError:
         return False
@@ -131,7 +131,7 @@ def is_base_url(text: str) -> bool:
 
 
 def add_server_option(parser: argparse._ActionsContainer, default: str | None) -> None:
-    """Let the user choose a server by -s or --server."""
+    """Add the option -s or --server, which names a server."""
     labels = {url: label for label, url in SERVERS.items()}
     shown_default = f' (default={labels.get(default, default)})' if default else ''
     parser.add_argument(

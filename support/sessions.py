@@ -1,6 +1,6 @@
-"""Sessions: processes that go on after a script, at a prompt, in a notebook or in a debugger.
+"""Sessions: processes that go on after a script, as at a prompt, in a notebook or a debugger.
 
-They get back what a script has changed in them.
+A script must undo what it changes in them.
 """
 
 import sys
@@ -11,20 +11,20 @@ from typing import Any
 
 
 def in_session() -> bool:
-    """Tell whether this process goes on after a script."""
+    """Return whether this process goes on after a script."""
     return hasattr(sys, 'ps1') or bool(sys.flags.inspect) or 'bdb' in sys.modules
 
 
 def at_prompt() -> bool:
-    """Tell whether there is no script: what runs was called at a prompt, or in a cell."""
-    main = sys.modules['__main__']  # python -m asyncio has a prompt, and is a module
+    """Return whether there is no script, because a function was called at a prompt or in a cell."""
+    main = sys.modules['__main__']  # python -m asyncio is a module with a prompt
     is_module = getattr(main, '__spec__', None)
     return hasattr(sys, 'ps1') and bool(is_module or not hasattr(main, '__file__'))
 
 
 @contextmanager
 def changed(owner: Any, **values: Any) -> Iterator[None]:
-    """Context manager: set items of a mapping, or attributes of anything else, for the block."""
+    """Context manager: set items of a mapping, or attributes of another object, for the block."""
     is_mapping = isinstance(owner, MutableMapping)
     names = owner if is_mapping else vars(owner)
     put = owner.__setitem__ if is_mapping else partial(setattr, owner)

@@ -1,4 +1,4 @@
-"""What the operating system does with signals and processes; nothing here knows of scripts."""
+"""Signals and child processes, as the operating system has them."""
 
 import os
 import select
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 SIGNALS = {s for s in signal.Signals if s.name in ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE')}
-SIGPIPE = 13  # also where there is no such signal
+SIGPIPE = 13  # Windows has no such signal
 
 unfinished: set[Path] = set()  # files to delete if the process dies now
 
 
 @contextmanager
 def blocked() -> Iterator[None]:
-    """Context manager: put off signals, also in processes that start in the block."""
+    """Context manager: delay signals until after the block; child processes inherit this."""
     if sys.platform == 'win32':
         yield
         return
@@ -35,8 +35,8 @@ def is_blocked(number: int) -> bool:
 
 
 def reader_has_left() -> bool:
-    """Tell whether SIGPIPE comes from standard output, not from a socket."""
-    if sys.platform == 'win32':  # which has no SIGPIPE
+    """Return whether standard output has lost its reader: a socket may cause SIGPIPE as well."""
+    if sys.platform == 'win32':  # it has no SIGPIPE
         return False
     (poll := select.poll()).register(1, select.POLLOUT)
     gone = select.POLLERR | select.POLLHUP
@@ -44,15 +44,15 @@ def reader_has_left() -> bool:
 
 
 def children() -> set[Any]:
-    """Return the processes that were started, without an import that most scripts do not need."""
+    """Return the child processes; do not import multiprocessing, which most scripts do not need."""
     module = sys.modules.get('multiprocessing')
     return set(module.active_children()) if module else set()
 
 
 def end_children(others: set[Any]) -> None:
-    """End all processes but others; one may just be forked, and one may ignore SIGTERM."""
+    """End all child processes except others: repeatedly, as one may be new or ignore SIGTERM."""
     for attempt in range(50):
-        with suppress(Exception):  # another thread may just close a process, or add one
+        with suppress(Exception):  # another thread may close or add a process at this moment
             if not (running := children() - others):
                 return
             for child in running:
@@ -61,9 +61,9 @@ def end_children(others: set[Any]) -> None:
 
 
 def die(number: int) -> NoReturn:
-    """Die of a signal, called in the main thread: a shell's loop goes on after any other end.
+    """Die of a signal, so that a shell loop stops as well; call it in the main thread.
 
-    Windows has no such end, nor has the first process of a container.
+    On Windows, and in the first process of a container, exit with a status instead.
     """
     for path in list(unfinished):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Worker processes that Ctrl-C does not reach, and that end in good order."""
+"""Worker processes that Ctrl-C does not reach, and that end with their parent."""
 
 import copy
 import multiprocessing
@@ -16,58 +16,63 @@ from support.sessions import in_session
 
 
 class Process(multiprocessing.Process):
-    """A process that leaves signals of the terminal to its parent, and ends with it."""
+    """A process that leaves the signals of the terminal to its parent, and ends with it."""
 
     @staticmethod
     def _Popen(process_obj: multiprocessing.process.BaseProcess) -> Any:  # noqa: N802
-        """Start a process as `quiet_processes` would; the default context may do otherwise."""
+        """Start a process by the start method of `quiet_processes`, not the default one."""
         context: Any = multiprocessing.get_context(start_method())
         return context.Process._Popen(process_obj)
 
     def start(self) -> None:
-        """Start in such a way that no signal can disturb it before `run` is called."""
+        """Start, with signals blocked until `run` is called."""
         interrupts.check()
-        self.daemon = True  # the script must not wait for it
+        self.daemon = True  # the script does not wait for it at exit
         with signals.blocked():
             super().start()
 
     def run(self) -> None:
-        """Do the work until the parent sends SIGTERM, or ends without a word."""
+        """Do the work until the parent sends SIGTERM or ends."""
         for number in signals.SIGNALS:
-            is_deadly = number in (signal.SIGTERM, signals.SIGPIPE)  # at once, even while it waits
+            is_deadly = number in (signal.SIGTERM, signals.SIGPIPE)  # even while it waits
             signal.signal(number, signal.SIG_DFL if is_deadly else signal.SIG_IGN)
         try:
-            with signals.blocked():  # else this thread takes the signals
+            with signals.blocked():  # otherwise the new thread takes the signals
                 threading.Thread(target=end_with_parent, daemon=True).start()
             if sys.platform != 'win32':
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             super().run()
-        except (EOFError, MemoryError, OSError, RuntimeError):  # no parent, no more threads
-            sys.exit(1)  # which the parent will tell
+        except (
+            EOFError,
+            MemoryError,
+            OSError,
+            RuntimeError,
+        ):  # the parent is gone, or no thread can start
+            sys.exit(1)  # the parent reports it
         finally:
-            discard_unwritable_output()  # else it fails again, at exit
+            discard_unwritable_output()
 
 
 def start_method() -> str:
-    """Return how processes start: by default as Python does it, but in a session they are spawned.
+    """Return the start method for processes: spawn in a session, and Python's default elsewhere.
 
-    It may have threads, which must not be forked, and a fork server knows the run before only.
+    A session may have threads, so it must not fork; a fork server would know earlier runs only.
     """
     return 'spawn' if in_session() else multiprocessing.get_start_method()
 
 
 def end_with_parent() -> None:
-    """Block until the parent process has ended, then end this one."""
+    """Wait until the parent process has ended, then end this process."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def quiet_processes() -> BaseContext:
-    """Return a context of multiprocessing, but with the processes from above."""
+    """Return a context of multiprocessing whose processes are of the class Process above."""
     main = sys.modules['__main__']
-    vars(main).setdefault('__spec__', None)  # %run loses it the second time
-    sys.modules['__mp_main__'] = main  # otherwise it is that of the first import, maybe another run
+    vars(main).setdefault('__spec__', None)  # %run deletes it when it runs a second time
+    sys.modules['__mp_main__'] = main  # otherwise it may be the script of an earlier run
     context = copy.copy(multiprocessing.get_context(start_method()))
     vars(context)['Process'] = Process
     if start_method() != 'fork':
@@ -76,7 +81,7 @@ def quiet_processes() -> BaseContext:
 
 
 def start_tracker() -> None:
-    """Start what cleans up after workers, which no signal must end before these."""
+    """Start multiprocessing's resource tracker, with signals blocked: it must outlive workers."""
     if sys.platform != 'win32':
         with signals.blocked():
             resource_tracker.ensure_running()

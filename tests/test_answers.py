@@ -33,7 +33,7 @@ from raw_server import (
 
 from comparing.runs import family, resident
 from support import clients
-from support.console import reason
+from support.console import description
 
 MEMORY = 100_000_000  # bytes: twice as much as a script takes
 
@@ -68,7 +68,7 @@ def outcome(get: Get, reply: bytes) -> bytes | str:
         try:
             return get(url).content
         except httpx.RequestError as exc:
-            return reason(exc) if exc.request.url == url else f'error of {exc.request.url}'
+            return description(exc) if exc.request.url == url else f'error of {exc.request.url}'
 
 
 BELIEVED = {
@@ -238,7 +238,7 @@ def test_overdue_response_is_an_error() -> None:
         with misbehaving(behavior) as server, pytest.raises(httpx.RequestError) as raised:
             get(flag_url(server.url, 'BR'), timeout=2.1)
         in_time = least < time.monotonic() - start < most
-        return reason(raised.value), len(server.connections), in_time
+        return description(raised.value), len(server.connections), in_time
 
     with ThreadPoolExecutor(4) as executor:
         told = list(executor.map(wait, *zip(*product(OVERDUE, GETS), strict=True)))

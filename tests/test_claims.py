@@ -6,6 +6,7 @@ test_flags_threadpool_futures.py.
 
 import ast
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -26,6 +27,7 @@ from conftest import (
     flag_files,
     members,
     needs_posix,
+    started,
     wait_until,
 )
 from cpu_tools import PROCESSES, answers, cpu_script
@@ -103,6 +105,26 @@ def test_change_of_the_code_shows_what_a_line_is_for(
     args = command(script, *codes.split(), '-s', server.url, folder=altered_copy(script, old, new))
     run = subprocess.run(args, capture_output=True, encoding='utf-8', timeout=PATIENCE)
     assert re.search(shown, run.stdout + run.stderr)
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ('script', 'is_seen'), [('flags2_sequential.py', True), ('flags2_threadpool.py', False)]
+)
+def test_interrupt_strikes_inside_the_try_of_the_sequential_script_only(
+    script: str, is_seen: bool
+) -> None:
+    branch = 'except KeyboardInterrupt:\n'
+    folder = altered_copy(script, branch, f'{branch}{" " * 20}print("seen", flush=True);')
+    with (
+        misbehaving('never answers') as server,
+        started(command(script, '-v', '-s', server.url, folder=folder)) as process,
+    ):
+        wait_until(lambda: server.connections)
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=PATIENCE)
+    assert ('\nseen\n' in stdout) == is_seen
+    assert '\n20 cancelled.\n' in stdout
 
 
 def fail_first(conn: socket.socket) -> None:

@@ -66,7 +66,7 @@ def test_any_scripts_and_commands_are_compared_in_the_order_given(
         '*',
         'd',
     ]
-    assert '* Not printed, but seen: from the first request' in lines
+    assert '* Measured, not printed: from the first request' in lines
     assert f'Not the same work as {ODD_NAME} (20 requests): a|b (2).' in lines
     told = json.loads(Path('c.json').read_text('utf-8'))['scripts']
     assert [script['name'] for script in told] == list(table)[1:]
@@ -168,7 +168,7 @@ def test_what_a_hanging_command_has_said_is_shown_when_it_is_interrupted(
 @pytest.mark.parametrize(
     ('text', 'told'),
     [
-        ('print(1)', 'no request has come: does it take -s, {url} or FLAGS_URL?'),
+        ('print(1)', 'no request was recorded: does it take -s, {url} or FLAGS_URL?'),
         (
             'import sys; sys.exit("oh\\x1b[31m no")',
             r'oh\x1b[31m no\n(run 1 of 1: exit status 1; it was called with -s and the URL',

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from support.console import reason
+from support.console import description
 
 WORDS = 'in some other words'
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, WORDS)
@@ -34,4 +34,4 @@ def caused_by(cause: BaseException) -> Exception:
     ],
 )
 def test_reason_is_one_line(error: Exception, line: str) -> None:
-    assert reason(error) == line
+    assert description(error) == line

@@ -27,7 +27,7 @@ IN_THE_BOOK = [  # script, what it has, and what the book has instead
     ('flags_processpool.py', 'mp_context=quiet_processes()', ''),
     ('flags2_sequential.py', 'clients.get(', 'httpx.get('),
     ('flags2_asyncio.py', 'clients.AsyncClient()', 'httpx.AsyncClient()'),
-    *[(script, 'keep_error(cc, error_msg)', 'pass') for script in FLAGS2],
+    *[(script, 'record_error(cc, error_msg)', 'pass') for script in FLAGS2],
 ]
 FIRST_SERIES = ['flags_threadpool.py', 'flags_threadpool_futures.py', 'flags_processpool.py']
 

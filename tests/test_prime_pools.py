@@ -96,7 +96,7 @@ def test_scheduler_workers_get_the_code_they_need(
     [
         ('--scheduler 127.0.0.1:1', '--scheduler goes with -x dask'),
         ('2 -x dask --scheduler 127.0.0.1:1', 'a scheduler has its own'),
-        ('2 -x serial', 'serial is one'),
+        ('2 -x serial', 'serial has one'),
         pytest.param('-x interpreter', 'invalid choice', marks=needs_older_python),
     ],
 )

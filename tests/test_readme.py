@@ -6,11 +6,29 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
-from conftest import ROOT, altered_copy, needs_posix, project_copy
+from conftest import (
+    ROOT,
+    StartScript,
+    StartServer,
+    accepts_connections,
+    altered_copy,
+    flag_files,
+    needs_posix,
+    project_copy,
+    started,
+    wait_until,
+    without,
+)
 from cpu_tools import copy_with_numbers
+from endings import SOON, ending_of, send, status_of
+
+from flags import POP20_CC
+from slow_server import MAX_DELAY, MIN_DELAY, argument_parser
 
 PAGES = {
     path.name: path.read_text('utf-8')
@@ -97,6 +115,8 @@ def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) 
     """Have all labels stand for a port on which nothing listens."""
     if 'curl' in command and not shutil.which('curl'):
         pytest.skip('curl is missing')
+    if 'trio' in command:
+        pytest.importorskip('trio')
     folder = project_copy(with_flags=True)
     for port in (8000, 8001, 8002):
         altered_copy('support/servers.py', f'localhost:{port}', f'localhost:{free_port}', folder)
@@ -105,10 +125,11 @@ def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) 
     if 'proc' in command or 'primes' in command:
         copy_with_numbers(QUICK, folder)
         shown = without_slow_numbers(shown)
+    reduced = without('psutil') if 'Memory is not shown' in shown else {}  # as the quick start
     run = subprocess.run(
         ['bash', '-c', command],
         cwd=folder,
-        env=os.environ | {'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'},
+        env=os.environ | reduced | {'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=LONGEST_RUN,
@@ -131,13 +152,42 @@ def test_every_file_that_is_mentioned_exists() -> None:
     mentioned = set(re.findall(r'(?<![\w./-])\w[\w/-]*\.(?:py|md|png)\b', ALL))
     mentioned |= set(re.findall(r'!\[[^]]*\]\((.*?)\)', ALL))
     missing = {name for name in mentioned if not any((each / name).exists() for each in folders)}
-    missing -= {name for name, _ in VARIANTS} | {'flags_trio.py'}  # which readers write
+    missing -= {name for name, _ in VARIANTS}  # readers write these
     assert len(mentioned) > 40
     assert missing == set()
 
 
+@needs_posix
+def test_ctrl_c_ends_the_variant_with_trio_by_the_signal_and_one_line(
+    start_script: StartScript, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip('trio')
+    Path('flags_trio.py').write_text(dict(VARIANTS)['flags_trio.py'], 'utf-8')
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    server = start_server('--min-delay', 0, '--max-delay', 5)
+    script = start_script('flags_trio.py', '-s', server.url, folder=Path.cwd())
+    assert script.stdout
+    script.stdout.read(1)  # the first code
+    send(script, 'SIGINT')
+    ending = ending_of(script)
+    assert (ending.status, ending.stderr) == (status_of('SIGINT'), 'flags_trio.py: interrupted\n')
+    assert ending.seconds < SOON
+    assert len(flag_files()) < len(POP20_CC)
+
+
+def test_all_pictures_are_made_by_one_script_as_the_pages_say() -> None:
+    source = (ROOT / 'tools/screenshots.py').read_text('utf-8')
+    pictures = {path.name for path in ROOT.glob('docs/*.[gp][in][fg]')}
+    assert len(pictures) > 5
+    assert {name for name in pictures if f"'{name}'" not in source} == set()
+    pages = [text for text in PAGES.values() if re.search(r'slow_server\.py --min-delay', text)]
+    assert README in pages
+    assert PAGES['class.md'] in pages
+
+
 def test_variants_are_short() -> None:
     assert [name for name, text in VARIANTS if len(text.splitlines()) > 22] == []
+    assert len(dict(VARIANTS)['flags_trio.py'].splitlines()) <= 20
 
 
 def test_every_example_of_the_chapter_has_its_row() -> None:
@@ -158,9 +208,56 @@ def test_pages_of_docs_are_linked() -> None:
         assert page == 'README.md' or f'{page})' in ALL
 
 
-def test_quick_start_is_two_lines_that_need_nothing_else() -> None:
-    lines = re.search(r'## Quick start\n.*?```\n(.*?)```', README, re.S)
-    assert lines
-    commands = lines[1].splitlines()
+def quick_start() -> list[str]:
+    """Return the commands with which a reader begins."""
+    found = re.search(r'## Quick start\n.*?```\n(.*?)```', README, re.S)
+    assert found
+    return found[1].splitlines()
+
+
+def test_quick_start_is_two_lines_that_need_nothing_else_and_the_page() -> None:
+    *commands, page = quick_start()
     assert len(commands) == 2
     assert all(command.startswith('python3 -m venv .venv && ') for command in commands)
+    assert 'slow_server.py' in page
+
+
+def test_no_command_is_shown_before_the_quick_start_or_needs_more() -> None:
+    assert README.index('```') > README.index('## Quick start')
+    command, shown = SESSIONS[0]
+    assert f'$ {command}' in README
+    assert ' MB ' not in shown
+
+
+@needs_posix
+def test_third_line_of_the_quick_start_shows_the_film(free_port: int) -> None:
+    folder = project_copy(with_flags=True)
+    altered_copy('slow_server.py', 'DEFAULT_PORT = 8001', f'DEFAULT_PORT = {free_port}', folder)
+    altered_copy('support/servers.py', 'localhost:8001', f'localhost:{free_port}', folder)
+    (folder / '.venv').symlink_to(sys.prefix)
+    page = f'http://localhost:{free_port}'
+
+    def downloads() -> Counter[str]:
+        told = httpx.get(f'{page}/requests?after=0').json()['requests']
+        return Counter(request['agent'] for request in told if request['end'])
+
+    with started(['bash', '-c', quick_start()[2].replace('sleep 5', 'sleep 1')], cwd=folder):
+        wait_until(lambda: accepts_connections(free_port))
+        assert '<title>' in httpx.get(page).text
+        wait_until(lambda: downloads().total() == 60)
+        film = ['flags.py', 'flags_threadpool.py', 'flags_asyncio.py']
+        assert downloads() == dict.fromkeys(film, 20)
+    assert '<http://localhost:8001/#wall>' in README
+
+
+def test_delays_of_the_server_are_those_that_the_pages_name() -> None:
+    shortest, longest = f'{MIN_DELAY:g}'.lstrip('0'), f'{MAX_DELAY:g}'
+    for name in ('README.md', 'chapter.md'):
+        told = re.findall(r'\bwaits (\.?\d+) to (\d+) seconds', PAGES[name])
+        assert set(told) == {(shortest, longest)}
+    up_to = re.findall(r'up to (\S+) seconds', README + PAGES['elsewhere.md'])
+    assert set(up_to) == {longest}
+    assert len(up_to) > 1
+    help_text = argument_parser().format_help()
+    assert f'(default: {MIN_DELAY}, or MAX if less)' in ' '.join(help_text.split())
+    assert f'(default: {MAX_DELAY})' in ' '.join(help_text.split())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from comparing.entries import Entry
 from comparing.files import markdown, page_data
-from comparing.printed import RunError, content, errors_of, time_of
+from comparing.printed import RunError, content, count_errors, time_of
 from comparing.report import bar, bars, colored, notes, report, rows, table
 from comparing.runs import Run, resident
 from comparing.spans import Span, most_in_flight
@@ -279,9 +279,9 @@ def reported(*lines: str) -> str:
 
 
 def test_run_counts_if_some_flags_were_downloaded() -> None:
-    assert errors_of(reported('3 flags downloaded.', '2 not found.'), '', 0) == (0, '')
+    assert count_errors(reported('3 flags downloaded.', '2 not found.'), '', 0) == (0, '')
     errors = 'flags2_asyncio.py: BR: HTTP error 418\n'
-    told = errors_of(reported('3 flags downloaded.', '2 errors.'), errors, 1)
+    told = count_errors(reported('3 flags downloaded.', '2 errors.'), errors, 1)
     assert told == (2, 'BR: HTTP error 418')
 
 
@@ -299,7 +299,7 @@ def test_run_counts_if_some_flags_were_downloaded() -> None:
 )
 def test_run_fails_if_it_did_not_do_its_work(lines: list[str], status: int, why: str) -> None:
     with pytest.raises(RunError) as failure:
-        errors_of(reported(*lines), '', status)
+        count_errors(reported(*lines), '', status)
     assert failure.value.args == (why, reported(*lines))
 
 

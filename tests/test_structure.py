@@ -120,7 +120,7 @@ def test_helpers_import_no_script(helpers: str, above: str) -> None:
 def levels() -> dict[str, int]:
     """Return how far each helper is indented in the map, where what it may call is further so."""
     text = (ROOT / 'CONTRIBUTING.md').read_text('utf-8')
-    plan = text.partition('## How the helpers hang together')[2].partition('\n##')[0]
+    plan = text.partition('## How the helpers depend on each other')[2].partition('\n##')[0]
     lines = re.findall(r'^( {6,})(\S+(?:  \S+)*) {3,}\S', plan, re.M)
     return {name: len(indent) for indent, names in lines for name in names.split()}
 

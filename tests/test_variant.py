@@ -1,6 +1,6 @@
 """What the scripts of a series promise, on a script of yours.
 
-python -m pytest tests/test_variant.py --variant ~/flags_trio.py
+python -m pytest tests/test_variant.py --variant threads20.py
 """
 
 import os

@@ -6,7 +6,7 @@
     pip install pillow
     python3 tools/build_flags.py package/png250px
 
-Mind to look at the result: python3 -m http.server shows one at /flags/br/br.gif.
+Check the result by eye: python3 -m http.server shows a flag at /flags/br/br.gif.
 """
 
 import sys
@@ -19,11 +19,11 @@ COLORS = 256
 
 
 def convert(source: Path, target: Path) -> None:
-    """Write the PNG in source as a GIF in target, on a white ground."""
+    """Write the PNG file source as the GIF file target, on a white background."""
     with Image.open(source) as png:
         rgba = png.convert('RGBA')
-    ground = Image.new('RGBA', rgba.size, 'white')
-    flag = Image.alpha_composite(ground, rgba).convert('RGB')
+    background = Image.new('RGBA', rgba.size, 'white')
+    flag = Image.alpha_composite(background, rgba).convert('RGB')
     target.parent.mkdir(parents=True, exist_ok=True)
     palette = Image.Quantize.MEDIANCUT
     flag.quantize(COLORS, palette, dither=Image.Dither.NONE).save(target, optimize=True)

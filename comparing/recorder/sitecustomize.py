@@ -1,7 +1,7 @@
-"""Record the calls of primes.is_prime, in whatever process, and the order map was asked for.
+"""Record the calls of primes.is_prime in every process, and the order of the arguments of map.
 
-Python imports this when it starts, as runs.py has put this folder on PYTHONPATH; so does every
-Python that inherits the environment. A sitecustomize.py of a reader's own is imported, too.
+Python imports this module when it starts, because runs.py puts its folder on PYTHONPATH. Child
+processes inherit that. If there is another sitecustomize.py, it is imported as well.
 """
 
 import functools
@@ -14,19 +14,19 @@ from time import perf_counter, thread_time
 from types import SimpleNamespace
 from typing import Any
 
-# Only another interpreter of the first process finds the number of that process already there
+# The number of the first process is there already in another interpreter of that process only
 KIND = 'interpreter' if os.environ.get('RECORDED_PROCESS') == str(os.getpid()) else 'thread'
 MAIN = os.environ.setdefault('RECORDED_PROCESS', str(os.getpid()))
 
 
 def add_line(**fields: Any) -> None:
-    """Write a line with a single call of the system, as other workers write into the file too."""
+    """Add a line to the file, in one write, because other workers write to it as well."""
     with open(os.environ['RECORDED_CALLS'], 'ab', buffering=0) as lines:  # noqa: PTH123
         lines.write(json.dumps(fields).encode() + b'\n')
 
 
 def recording(function: Any) -> Any:
-    """Return a function that adds a line for each call."""
+    """Return a function that also adds a line for each call."""
 
     @functools.wraps(function)
     def call_and_record(n: int) -> Any:
@@ -41,28 +41,28 @@ def recording(function: Any) -> Any:
     return call_and_record
 
 
-def noting(plain_map: Any) -> Any:
-    """Return a method such as map that adds a line for each argument."""
+def recording_order(plain_map: Any) -> Any:
+    """Return a method like map that also adds a line for each argument."""
 
-    def map_and_note(self: Any, function: Any, *lists: Any, **options: Any) -> Any:
+    def map_and_record(self: Any, function: Any, *lists: Any, **options: Any) -> Any:
         if lists and hasattr(lists[0], '__len__'):  # an iterator can be read only once
             for n in lists[0]:
                 add_line(order=str(n))
         return plain_map(self, function, *lists, **options)
 
-    return map_and_note
+    return map_and_record
 
 
-RECORDED = {  # class, name and what records it, by module
+RECORDED = {  # module: class, function and what records it
     'primes': ('', 'is_prime', recording),
-    'concurrent.futures.thread': ('ThreadPoolExecutor', 'map', noting),
-    'concurrent.futures.process': ('ProcessPoolExecutor', 'map', noting),
-    'distributed.cfexecutor': ('ClientExecutor', 'map', noting),
+    'concurrent.futures.thread': ('ThreadPoolExecutor', 'map', recording_order),
+    'concurrent.futures.process': ('ProcessPoolExecutor', 'map', recording_order),
+    'distributed.cfexecutor': ('ClientExecutor', 'map', recording_order),
 }
 
 
 def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
-    """Return where another finder finds a module; when it is loaded, recording begins."""
+    """Return the spec of another finder for a module; recording begins when it is loaded."""
     others = [each for each in sys.meta_path if each.find_spec is not find_spec]
     specs = (each.find_spec(name, path, target) for each in others)
     if name not in RECORDED or not (spec := next(filter(None, specs), None)):
@@ -87,5 +87,5 @@ try:
     importlib.import_module(__name__)
 except ModuleNotFoundError as exc:
     sys.modules[__name__] = this
-    if exc.name != __name__:  # there is one, which lacks something else
+    if exc.name != __name__:  # there is one, but it cannot import something else
         raise
