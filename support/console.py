@@ -72,7 +72,8 @@ def system_error(exc: BaseException) -> str | None:
 def discard_unwritable_output() -> None:
     """Let go of what stdout cannot take, which would fail again at exit."""
     try:
-        print(end='', flush=True)
+        if sys.stdout:
+            sys.stdout.flush()  # to print nothing would fail, too, where it is unbuffered
     except OSError:
         with suppress(OSError):  # a stream of a session is no file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
