@@ -30,7 +30,7 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
 def parse(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
     """Return what argv says, by default the command line; a prompt has none."""
     try:
-        return parser.parse_args([] if argv is None and at_prompt() else argv)
+        return parser.parse_intermixed_args([] if argv is None and at_prompt() else argv)
     finally:
         discard_unwritable_output()  # if nobody reads the help
 

@@ -73,6 +73,11 @@ def test_bad_input_is_refused(args: list[str], capsys: pytest.CaptureFixture[str
     assert ': error: ' in error
 
 
+def test_codes_may_stand_before_and_after_options() -> None:
+    args, codes = flags2_common.process_args(1, ['us', '-v', 'br', '-m', '3', 'cn'])
+    assert (codes, args.verbose, args.max_req) == (['BR', 'CN', 'US'], True, 3)
+
+
 @pytest.mark.parametrize('content', [None, b'', b'\n'], ids=['missing', 'empty', 'blank'])
 def test_list_of_codes_that_is_of_no_use_is_named(
     content: bytes | None, run_script: RunScript
