@@ -65,18 +65,21 @@ def end_with_parent() -> None:
 
 def quiet_processes() -> BaseContext:
     """Return a context of multiprocessing, but with the processes from above."""
-    main = sys.modules['__main__']
-    vars(main).setdefault('__spec__', None)  # %run loses it the second time
-    sys.modules['__mp_main__'] = main  # otherwise it is that of the first import, maybe another run
     context = copy.copy(multiprocessing.get_context(start_method()))
     vars(context)['Process'] = Process
     if start_method() != 'fork':
-        start_tracker()
+        prepare_spawning()
     return context
 
 
-def start_tracker() -> None:
-    """Start what cleans up after workers, which no signal must end before these."""
+def prepare_spawning() -> None:
+    """Let new processes find today's script, and start what cleans up after them.
+
+    A session may have run another script before, of which IPython and multiprocessing keep traces.
+    """
+    main = sys.modules['__mp_main__'] = sys.modules['__main__']
+    spec = vars(main).get('__spec__')
+    vars(main)['__spec__'] = spec if spec and spec.origin == vars(main).get('__file__') else None
     if sys.platform != 'win32':
-        with signals.blocked():
+        with signals.blocked():  # it must outlive the workers
             resource_tracker.ensure_running()
