@@ -185,14 +185,14 @@ def test_arguments_are_read_however_a_script_is_run_but_not_at_the_prompt(
 ) -> None:
     """IPython leaves traces of either way in the notebook's own module."""
     lines = {name: how.format(name=name, root=ROOT) for name in ('flags2_sequential', 'procs')}
+    kernel.run('import primes; primes.NUMBERS[:] = [2, 3]')
+    assert '2 checks in ' in kernel.run(f'{lines["procs"]} 1').text
     for _ in range(2):
         answer = kernel.run(f'{lines["flags2_sequential"]} br -v -s {fast_server.url}')
         assert (answer.error, counts(answer.text)) == ('', {'downloaded': 1})
         assert '\nBR OK\n' in answer.text
         kernel.run(f'import flags; flags.BASE_URL = {fast_server.url!r}')
         assert kernel.run('flags.main(flags.download_many)').error == ''
-    kernel.run('import primes; primes.NUMBERS[:] = [2, 3]')
-    assert '2 checks in ' in kernel.run(f'{lines["procs"]} 1').text
     assert 'Total time: ' in kernel.run(f'%run -i {ROOT}/proc_pool.py 1').text
     kernel.run('primes.NUMBERS[:] = primes.PRIMALITY')
 
