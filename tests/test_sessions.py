@@ -384,6 +384,10 @@ def test_script_before_a_prompt_leaves_its_report_only() -> None:
         program.expect('20 cancelled')
         program.expect(PROMPT)
         assert 'Traceback' not in program.before
+        program.sendline('while True: pass\n')
+        time.sleep(0.3)
+        program.sendintr()
+        program.expect('KeyboardInterrupt')
         program.close(force=True)
 
 
