@@ -15,7 +15,7 @@ from distributed.client import FutureCancelledError
 from support import interrupts, signals
 from support.arguments import cpu_count
 from support.console import fail
-from support.workers import start_tracker
+from support.workers import prepare_spawning
 
 ROOT = Path(__file__).resolve().parent
 TIMEOUT = 4.0  # seconds to wait for a scheduler, and for its first worker
@@ -31,7 +31,7 @@ class DaskExecutor(Executor):
         if scheduler:
             asyncio.run(make_contact(scheduler))
         else:
-            start_tracker()
+            prepare_spawning()
             with signals.blocked():  # otherwise workers print tracebacks on Ctrl-C
                 self.cluster = LocalCluster(
                     n_workers=workers or cpu_count(),

@@ -10,16 +10,17 @@ import os
 import re
 import string
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import httpx
 from tqdm import tqdm
+from tqdm.std import TqdmDefaultWriteLock  # type: ignore[attr-defined]
 
 import flags
 from flags import DEST_DIR, POP20_CC, save_flag
@@ -58,6 +59,21 @@ class DownloadStatus(Enum):
     ERROR = auto()
 
 
+class BarLock(TqdmDefaultWriteLock):  # type: ignore[misc]
+    """A lock of tqdm, whose part for processes is a semaphore: it is made if one asks for it."""
+
+    def __init__(self) -> None:
+        """Serve threads."""
+        self.locks = [self.th_lock]
+
+    @cached_property
+    def mp_lock(self) -> Any:
+        """The part that tqdm hands to processes."""
+        import multiprocessing
+
+        return multiprocessing.RLock()
+
+
 Downloader = Callable[[list[str], str, bool, int], Counter[DownloadStatus]]
 
 _errors: list[str] = []  # in this run, which a signal may end before download_many returns
@@ -77,7 +93,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         orderly_exit(lambda stdout: report_in_time(cc_list, t0, stdout)),
         servers.running(args.server) as base_url,
         changed(tqdm, monitor_interval=0),  # the bar needs no thread
-        changed(tqdm, _lock=threading.RLock()),  # the default lock is for processes as well
+        changed(tqdm, _lock=getattr(tqdm, '_lock', None) or BarLock()),
     ):
         make_dest_dir()
         clients.prepare(base_url)

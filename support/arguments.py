@@ -30,7 +30,7 @@ def in_range(low: float, high: float, kind: type[int] | type[float]) -> Callable
 def parse(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
     """Return the options in argv, by default the command line; at a prompt there is none."""
     try:
-        return parser.parse_args([] if argv is None and at_prompt() else argv)
+        return parser.parse_intermixed_args([] if argv is None and at_prompt() else argv)
     finally:
         discard_unwritable_output()  # the reader of the help may have left
 

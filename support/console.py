@@ -74,7 +74,8 @@ def system_error(exc: BaseException) -> str | None:
 def discard_unwritable_output() -> None:
     """Discard what stdout cannot write: otherwise Python fails to flush it at exit."""
     try:
-        print(end='', flush=True)
+        if sys.stdout:
+            sys.stdout.flush()  # to print nothing would fail, too, where it is unbuffered
     except OSError:
         with suppress(OSError):  # in a session, stdout may not be a file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -60,7 +60,7 @@ def explain(exc: BaseException) -> None:
         with warnings.catch_warnings(action='ignore'):  # the coroutine was never awaited
             traceback.clear_frames(exc.__traceback__)
         fail('an event loop runs here: import the script, and await its supervisor(...) in a cell')
-    if isinstance(exc, BrokenExecutor):
+    if isinstance(exc, BrokenExecutor) and 'Traceback' not in str(exc.__cause__):
         if reader_has_left():
             interrupts.end(SIGPIPE)
         fail('a worker died before its work was done')

@@ -142,6 +142,8 @@ def handling_signals(last_words: LastWords, grace: float) -> Iterator[Run]:
     try:
         yield run
     finally:
+        if in_session():
+            signals.end_children(run.others)  # which wait for work until the process ends
         if in_session() or not run.stop_signal:  # otherwise the process is about to end
             for number, handler in before.items():
                 if handler == signal.default_int_handler and not in_session():

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 
@@ -17,9 +18,11 @@ def in_session() -> bool:
 
 def at_prompt() -> bool:
     """Return whether there is no script, because a function was called at a prompt or in a cell."""
-    main = sys.modules['__main__']  # python -m asyncio is a module with a prompt
-    is_module = getattr(main, '__spec__', None)
-    return hasattr(sys, 'ps1') and bool(is_module or not hasattr(main, '__file__'))
+    main = vars(sys.modules['__main__'])
+    module = getattr(main.get('__spec__'), 'name', '').partition('.')[0]  # as in python -m asyncio
+    file = Path(main.get('__file__') or '.').name  # %run -i leaves it in a notebook
+    is_script = file == Path(sys.argv[0]).name and module not in sys.stdlib_module_names
+    return hasattr(sys, 'ps1') and not (file and is_script)
 
 
 @contextmanager

@@ -70,18 +70,21 @@ def end_with_parent() -> None:
 
 def quiet_processes() -> BaseContext:
     """Return a context of multiprocessing whose processes are of the class Process above."""
-    main = sys.modules['__main__']
-    vars(main).setdefault('__spec__', None)  # %run deletes it when it runs a second time
-    sys.modules['__mp_main__'] = main  # otherwise it may be the script of an earlier run
     context = copy.copy(multiprocessing.get_context(start_method()))
     vars(context)['Process'] = Process
     if start_method() != 'fork':
-        start_tracker()
+        prepare_spawning()
     return context
 
 
-def start_tracker() -> None:
-    """Start multiprocessing's resource tracker, with signals blocked: it must outlive workers."""
+def prepare_spawning() -> None:
+    """Make new processes load the current script, and start the tracker of their resources.
+
+    In a session, IPython and multiprocessing may still refer to a script that has run before.
+    """
+    main = sys.modules['__mp_main__'] = sys.modules['__main__']
+    spec = vars(main).get('__spec__')
+    vars(main)['__spec__'] = spec if spec and spec.origin == vars(main).get('__file__') else None
     if sys.platform != 'win32':
-        with signals.blocked():
+        with signals.blocked():  # the tracker must outlive the workers
             resource_tracker.ensure_running()

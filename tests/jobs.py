@@ -95,6 +95,25 @@ def fail_slowly() -> None:
     raise SlowError
 
 
+class TalkativeError(Exception):
+    """An error that cannot pass from process to process, as pickle forgets keywords."""
+
+    def __init__(self, *, message: str) -> None:
+        """Take the message by its name only."""
+        super().__init__(message)
+
+
+def raise_talkative_error() -> None:
+    """Raise that error."""
+    raise TalkativeError(message='no such luck')
+
+
+def fail_in_a_process() -> None:
+    """Wait for a process whose error cannot be read; no process dies."""
+    with ProcessPoolExecutor(1, quiet_processes()) as executor:
+        executor.submit(raise_talkative_error).result()
+
+
 def sleep_in_processes(method: str) -> None:
     """Start a pool of processes in a given way, and have them sleep."""
     multiprocessing.set_start_method(method)

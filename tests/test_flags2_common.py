@@ -7,7 +7,16 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from conftest import RunScript, Server, needs_posix, project_copy, with_sitecustomize
+from conftest import (
+    ROOT,
+    RunScript,
+    Server,
+    needs_posix,
+    project_copy,
+    with_module,
+    with_sitecustomize,
+)
+from cpu_tools import METHODS
 from endings import counts
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +80,11 @@ def test_bad_input_is_refused(args: list[str], capsys: pytest.CaptureFixture[str
     usage, *_, error = capsys.readouterr().err.splitlines()
     assert usage.startswith('usage: ')
     assert ': error: ' in error
+
+
+def test_codes_may_stand_before_and_after_options() -> None:
+    args, codes = flags2_common.process_args(1, ['us', '-v', 'br', '-m', '3', 'cn'])
+    assert (codes, args.verbose, args.max_req) == (['BR', 'CN', 'US'], True, 3)
 
 
 @pytest.mark.parametrize('content', [None, b'', b'\n'], ids=['missing', 'empty', 'blank'])
@@ -229,3 +243,40 @@ def test_server_without_any_flag_is_told(run_script: RunScript) -> None:
 def test_variable_of_tqdm_silences_the_bar(run_script: RunScript, fast_server: Server) -> None:
     run = run_script('flags2_threadpool.py', 'br', '-s', fast_server.url, TQDM_DISABLE='1')
     assert (run.returncode, run.stderr) == (0, '')
+
+
+PROCESS_MAP = """
+from collections import Counter
+from functools import partial
+from tqdm import tqdm
+from tqdm.contrib.concurrent import process_map
+from flags2_common import main
+from flags2_sequential import download_one
+
+def download_with_a_bar(base_url, cc):
+    return [download_one(cc, base_url) for _ in tqdm([cc])][0]
+
+def download_many(cc_list, base_url, verbose, concur_req):
+    call = partial(download_with_a_bar, base_url)
+    return Counter(process_map(call, cc_list, max_workers=concur_req))
+
+if __name__ == '__main__':
+    main(download_many, 2, 2)
+"""
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_variant_can_share_its_bar_with_processes(
+    method: str, run_script: RunScript, fast_server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / 'variant.py').write_text(PROCESS_MAP, 'utf-8')
+    args = 'variant.py', 'br', 'cn', '-s', fast_server.url
+    run = run_script(*args, folder=tmp_path, method=method, PYTHONPATH=str(ROOT))
+    assert 'Traceback' not in run.stderr
+    assert counts(run.stdout) == {'downloaded': 2}
+
+
+def test_bar_needs_no_semaphore(run_script: RunScript, fast_server: Server) -> None:
+    environ = with_module('_multiprocessing', 'print("semaphores are loaded")')
+    run = run_script('flags2_sequential.py', 'br', '-s', fast_server.url, **environ)
+    assert 'semaphores' not in run.stdout

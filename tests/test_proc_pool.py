@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from conftest import PATIENCE, ROOT, needs_posix
+from conftest import PATIENCE, ROOT, RunScript, needs_posix
 from cpu_tools import (
     LARGE,
     LINE,
@@ -56,6 +56,14 @@ def test_killed_worker_is_reported_in_one_line() -> None:
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert errors == 'proc_pool.py: a worker died before its work was done\n'
+
+
+def test_result_that_cannot_be_read_is_not_taken_for_the_death_of_a_worker(
+    run_script: RunScript,
+) -> None:
+    run = run_script('tests/jobs.py', 'fail_in_a_process')
+    assert 'TypeError: TalkativeError.__init__()' in run.stderr
+    assert 'a worker died' not in run.stderr
 
 
 def test_imports_nothing_that_it_does_not_need() -> None:

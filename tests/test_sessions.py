@@ -3,6 +3,7 @@
 Each test drives the real host: a kernel of Jupyter, or IPython, Python and pdb on a terminal.
 """
 
+import itertools
 import os
 import re
 import sys
@@ -15,7 +16,16 @@ from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from conftest import PATIENCE, ROOT, RunScript, Server, flag_files, needs_posix, wait_until
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    Server,
+    flag_files,
+    needs_dask,
+    needs_posix,
+    wait_until,
+)
 from endings import counts
 from raw_server import RawServer, misbehaving
 
@@ -29,7 +39,7 @@ pytestmark = [needs_posix, needs_hosts, leaves_sockets]  # as the client of kern
 
 # What a run may change in a process; %run leaves the names of a script in the notebook
 STATE = """
-import os, sys
+import multiprocessing, os, sys
 sys.path.insert(0, {root!r})
 mine = 1
 def state():
@@ -139,6 +149,52 @@ def test_scripts_run_in_a_notebook_and_leave_it_as_it_was(
     assert kernel.is_as_before()
     agents = dict.fromkeys(each['agent'] for each in fast_server.first_requests(105))
     assert list(agents) == list(SCRIPTS)
+
+
+IN_ALL_ORDERS = ['proc_pool.py 2', 'procs.py 2', 'flags_processpool.py -s URL', 'flags.py -s URL']
+TIMES = re.compile(r'\d\.\d\ds\n$')
+
+
+def test_each_script_runs_after_each_other_one_and_twice(
+    kernel: Kernel, fast_server: Server
+) -> None:
+    """New processes must find the script that runs now, not the one of an earlier run."""
+    kernel.run('import primes; primes.NUMBERS[:] = [2, 3]')
+    pairs = itertools.combinations_with_replacement(IN_ALL_ORDERS, 2)
+    for words in [*itertools.chain(*pairs), IN_ALL_ORDERS[0]]:
+        answer = kernel.run(flags_run(*words.replace('URL', fast_server.url).split()))
+        assert (answer.error, bool(TIMES.search(answer.text))) == ('', True), words
+    kernel.run('primes.NUMBERS[:] = primes.PRIMALITY')
+    assert kernel.is_as_before()
+    assert kernel.run('multiprocessing.active_children()').text == '[]'
+
+
+@needs_dask
+def test_dask_workers_start_as_often_as_one_likes(kernel: Kernel) -> None:
+    kernel.run('import primes; primes.NUMBERS[:] = [2, 3]')
+    for _ in range(2):
+        answer = kernel.run(flags_run('prime_pools.py', '1 -x dask'))
+        assert (answer.error, bool(TIMES.search(answer.text))) == ('', True)
+    kernel.run('primes.NUMBERS[:] = primes.PRIMALITY')
+    kernel.run('before = state()')  # dask and numpy change the environment and warnings
+
+
+@pytest.mark.parametrize('how', ['%run -m {name}', '%run -i {root}/{name}.py'])
+def test_arguments_are_read_however_a_script_is_run_but_not_at_the_prompt(
+    how: str, kernel: Kernel, fast_server: Server
+) -> None:
+    """IPython leaves traces of either way in the notebook's own module."""
+    lines = {name: how.format(name=name, root=ROOT) for name in ('flags2_sequential', 'procs')}
+    kernel.run('import primes; primes.NUMBERS[:] = [2, 3]')
+    assert '2 checks in ' in kernel.run(f'{lines["procs"]} 1').text
+    for _ in range(2):
+        answer = kernel.run(f'{lines["flags2_sequential"]} br -v -s {fast_server.url}')
+        assert (answer.error, counts(answer.text)) == ('', {'downloaded': 1})
+        assert '\nBR OK\n' in answer.text
+        kernel.run(f'import flags; flags.BASE_URL = {fast_server.url!r}')
+        assert kernel.run('flags.main(flags.download_many)').error == ''
+    assert 'Total time: ' in kernel.run(f'%run -i {ROOT}/proc_pool.py 1').text
+    kernel.run('primes.NUMBERS[:] = primes.PRIMALITY')
 
 
 def test_each_run_in_a_session_knows_nothing_of_the_one_before(
@@ -328,6 +384,10 @@ def test_script_before_a_prompt_leaves_its_report_only() -> None:
         program.expect('20 cancelled')
         program.expect(PROMPT)
         assert 'Traceback' not in program.before
+        program.sendline('while True: pass\n')
+        time.sleep(0.3)
+        program.sendintr()
+        program.expect('KeyboardInterrupt')
         program.close(force=True)
 
 

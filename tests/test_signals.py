@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import (
     PATIENCE,
+    ROOT,
     RunScript,
     Server,
     StartScript,
@@ -28,6 +29,7 @@ from conftest import (
     press_ctrl_c,
     started,
     wait_until,
+    with_module,
     with_sitecustomize,
 )
 from cpu_tools import LARGE, METHODS, cpu_script, wait_until_busy
@@ -172,6 +174,26 @@ def test_report_agrees_with_the_files_at_random_moments(
         assert not [name for name in flag_files() if name.startswith('.')]
         assert (ending.status, complaints(ending.stderr)) == (-2, [])
         assert ending.seconds < SOON
+
+
+CTRL_C = 'import os, signal', 'os.kill(os.getpid(), signal.SIGINT)'
+
+
+@pytest.mark.parametrize('script', ['flags.py', 'flags_asyncio.py'])
+def test_ctrl_c_while_a_script_imports_httpx_leaves_no_traceback(
+    script: str, run_script: RunScript
+) -> None:
+    run = run_script(script, '-s', 'LOCAL', **with_module('httpx', *CTRL_C))
+    assert (run.returncode, run.stdout, run.stderr) == (-2, '', '')
+
+
+def test_ctrl_c_in_a_program_of_others_does_what_it_always_does(
+    run_script: RunScript, tmp_path: Path
+) -> None:
+    (tmp_path / 'other.py').write_text('\n'.join(['import flags', *CTRL_C]), 'utf-8')
+    run = run_script('other.py', folder=tmp_path, PYTHONPATH=str(ROOT))
+    assert run.returncode == -2
+    assert run.stderr.endswith('\nKeyboardInterrupt\n')
 
 
 SIGNAL_WHILE_A_LOOP_IS_MADE = """

@@ -184,6 +184,15 @@ def test_output_without_room_is_told_in_one_line(script: str, fast_server: Serve
 
 
 @needs_full_disk
+def test_unbuffered_output_without_room_is_told_too(
+    fast_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('PYTHONUNBUFFERED', '1')
+    told = errors_on_a_full_disk(command('flags.py', '-s', fast_server.url))
+    assert told == 'flags.py: No space left on device\n'
+
+
+@needs_full_disk
 @pytest.mark.parametrize(
     ('count', 'flush'), [(1, 'flush'), (1, 'no flush'), (10**5, 'no flush')], ids=str
 )
