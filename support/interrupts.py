@@ -170,12 +170,10 @@ def end(number: int) -> NoReturn:
     if threading.current_thread() is threading.main_thread():
         signal.signal(number, signal.SIG_IGN)
         sys.stderr = io.StringIO()  # threads print errors when their processes end
-        signals.end_children(set())
+        signals.end_children(run.others)
         if util := sys.modules.get('multiprocessing.util'):
             with suppress(Exception):
                 util._run_finalizers(0)  # otherwise semaphores leak
-            time.sleep(0.02)  # another thread may be deleting some
-            signals.end_children(set())
         signals.die(number)
     for _ in range(100 if sys.platform != 'win32' else 0):
         time.sleep(0.01)
