@@ -224,8 +224,3 @@ def test_server_without_any_flag_is_told(run_script: RunScript) -> None:
     assert run.returncode == 1
     assert counts(run.stdout) == {'downloaded': 0, 'found': 2}
     assert f'no flags at {server.url}: another program, ' in run.stderr
-
-
-def test_variable_of_tqdm_silences_the_bar(run_script: RunScript, fast_server: Server) -> None:
-    run = run_script('flags2_threadpool.py', 'br', '-s', fast_server.url, TQDM_DISABLE='1')
-    assert (run.returncode, run.stderr) == (0, '')
