@@ -248,7 +248,7 @@ def test_no_memory_is_taken_for_a_server_that(script: str, behavior: str, told: 
         started(command(script, '-s', server.url, 'br')) as process,
     ):
         peak = peak_memory(process)
-        stdout, stderr = process.communicate()
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     assert complaints(stderr) == [f'{script}: BR: {told} (DecodingError)']
     assert counts(stdout) == {'downloaded': 0, 'error': 1}
     assert peak < MEMORY

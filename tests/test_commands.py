@@ -207,18 +207,15 @@ def test_scan_passes_its_number_to_scripts_and_to_commands(
 ) -> None:
     command = f'{PYTHON} {plain} "br cn" {{m}} {{url}}'
     options = ['--name', 'mine', '--scan', 1, 5, '-l', 3, *ONCE, '--json', 'c.json']
-    run = run_script('compare.py', 'flags2', command, 'flags2_asyncio.py', *options)
-    found = rows(run.stdout)
-    assert [(name, cells[3]) for name, cells in list(found.items())[1:]] == [
-        ('mine -m 1', '2'),
-        ('mine -m 5', '2'),
-        ('flags2_asyncio.py -m 1', '1'),
-        ('flags2_asyncio.py -m 5', '3'),
+    run_script('compare.py', 'flags2', command, 'flags2_asyncio.py', *options)
+    scripts = json.loads(Path('c.json').read_text('utf-8'))['scripts']
+    assert [(each['name'], each['command'][3:]) for each in scripts] == [
+        ('mine -m 1', ['1', '{url}']),
+        ('mine -m 5', ['5', '{url}']),
+        ('flags2_asyncio.py -m 1', ['3', '-s', '{url}', '-m', '1']),
+        ('flags2_asyncio.py -m 5', ['3', '-s', '{url}', '-m', '5']),
     ]
-    words = [
-        script['command'] for script in json.loads(Path('c.json').read_text('utf-8'))['scripts']
-    ]
-    assert [each[-2] for each in words[:2]] == ['1', '5']
+    assert [len(each['runs'][0]['spans']) for each in scripts] == [2, 2, 3, 3]
 
 
 def test_script_that_checks_numbers_is_recorded(run_script: RunScript) -> None:

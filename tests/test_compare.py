@@ -55,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
         cwd=folder,
         capture_output=True,
         encoding='utf-8',
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,  # matplotlib looks at all fonts when it is first imported
         env=os.environ | {'COLUMNS': '80', 'MPLBACKEND': 'none'},
     )
     assert run.returncode == 0, run.stderr

@@ -207,10 +207,12 @@ def test_second_interrupt_ends_what_cannot_be_broken_off(kernel: Kernel) -> None
 def test_script_with_a_loop_of_its_own_says_what_to_await_instead(
     script: str, kernel: Kernel, fast_server: Server
 ) -> None:
-    run = kernel.run(flags_run(f'{script}.py', '-s', fast_server.url))
+    line = flags_run(f'{script}.py', '-s', fast_server.url)
+    run = kernel.run(f'import warnings; warnings.simplefilter("always")\n{line}')
     told = 'an event loop runs here: import the script, and await its supervisor(...) in a cell'
     assert f'{script}.py: {told}\n' in run.text
     assert 'Warning' not in run.text
+    kernel.run('warnings.simplefilter("ignore")')
     arguments = f"['BR', 'CN'], {fast_server.url!r}, True, 2"
     if script == 'flags_asyncio':
         kernel.run(f'import flags; flags.BASE_URL = {fast_server.url!r}')

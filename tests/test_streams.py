@@ -83,9 +83,10 @@ def test_reader_who_leaves_ends_processes_before_they_have_done_all_their_work(
 def test_help_that_nobody_reads_is_no_error(script: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    run = subprocess.run(command(script, '-h'), stdout=writer, stderr=subprocess.PIPE, check=True)
-    os.close(writer)
-    assert run.stderr == b''
+    with started(command(script, '-h'), stdout=writer) as process:
+        os.close(writer)
+        assert process.communicate(timeout=PATIENCE)[1] == ''
+    assert process.returncode == 0
 
 
 @needs_posix
