@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comparing.entries import Entry
-from comparing.files import markdown, page_data
+from comparing.files import csv_table, markdown, page_data
 from comparing.printed import RunError, content, errors_of, time_of
 from comparing.report import bars, colored, notes, report, rows, table
 from comparing.runs import Run
@@ -65,9 +65,20 @@ def test_as_many_cells_are_filled_as_the_share_says(share: float, cells: int) ->
 def test_timeline_keeps_its_width_and_order(many: list[Span], width: int) -> None:
     duration = max(each.end for each in many)
     lines = list(timeline(Run(spans=many), duration, width, computes=False))
-    assert all(len(label) + 1 + len(line) <= width for label, line in lines)
+    assert max(len(label) + 1 + len(line) for label, line in lines) == width
     starts = [len(line) - len(line.lstrip()) for _, line in lines]
     assert starts == sorted(starts)
+
+
+def test_limit_is_the_longest_delay_or_what_each_worker_has_to_wait() -> None:
+    """Three requests, two at once, wait four seconds in all."""
+    for longest, limit in ((1.5, 2), (3, 3)):
+        delays = longest, 1, 3 - longest
+        many = [
+            Span('BR', start, start + 5, 1, delay)
+            for start, delay in zip((0, 4, 6), delays, strict=True)
+        ]
+        assert Entry('flags.py', [], runs=[Run(9.0, spans=many)]).limit == limit
 
 
 def test_requests_one_after_the_other_are_never_two_in_flight() -> None:
@@ -135,14 +146,15 @@ def test_time_that_cannot_be_true_is_none_if_nothing_was_seen() -> None:
 
 def test_what_tells_least_leaves_first_as_a_terminal_gets_narrower() -> None:
     everything = rows([entry(times=(2.0, 4.0))])
-    left = list(everything[0])
+    left, longest = list(everything[0]), 80
     gone = []
     for width in range(80, 0, -1):
         lines = table(everything, width)
         heads = re.split('  +', lines[0])
         gone += [name for name in left if name not in heads]
-        left = heads
-        assert left == ['script'] or max(map(len, lines)) <= width
+        assert heads == left or longest > width  # nothing leaves that has room
+        left, longest = heads, max(map(len, lines))
+        assert left == ['script'] or longest <= width
     assert gone == ['MB', 'min', 'max', 'eff.', 'median', 'limit', 'in flight', 'speed-up']
 
 
@@ -166,6 +178,10 @@ def test_row_is_the_run_in_the_middle_but_for_the_extremes_and_the_most_errors()
         'eff.': '0.25',
         'errors': '5',
     }
+    figures = csv_table(compared).splitlines()[2].split(',')
+    assert figures[:2] == ['flags_asyncio.py', '3.0']  # the mean
+    assert figures[3:] == ['2.0', '1.0', '6.0', '2000000', '2', '0.5', '5']
+    assert float(figures[2]) == pytest.approx(7**0.5)
     page = page_data(compared)[1]
     told = [f'{page["elapsed"]:.2f}', page['speed_up'], str(page['most']), f'{page["limit"]:.2f}']
     assert told == ['2.00', '1.5×', '2', '0.50']
@@ -220,10 +236,14 @@ def test_run_far_from_the_others_of_its_row_is_doubted(
 def test_workers_without_a_cpu_are_doubted_unless_they_are_more_than_can_run(
     lane: str, shares: tuple[float, ...], doubted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With two CPUs, one of which can run threads of Python; the last worker alone has no doubt."""
+    """With two CPUs, one of which can run threads of Python; the last worker alone has no doubt.
+
+    Nor does a result take part that waits.
+    """
     monkeypatch.setattr('comparing.entries.cpu_count', lambda: 2)
     calls = [Span('7', 0, 4 if share else 0, f'{lane} 1', share=share) for share in shares]
-    computed = Entry('primes.py', [], computes=True, runs=[Run(9.0, spans=calls)])
+    run = Run(9.0, spans=calls, held=[replace(WAIT, start=4, end=99)])
+    computed = Entry('primes.py', [], computes=True, runs=[run])
     assert re.findall(r'primes.py had (\d+%) of the time', ' '.join(notes([computed]))) == doubted
 
 
@@ -237,6 +257,7 @@ def test_workers_without_a_cpu_are_doubted_unless_they_are_more_than_can_run(
 )
 def test_other_work_than_that_of_the_first_is_told(codes: list[str], told: list[str]) -> None:
     other = Entry('b.py', [], runs=[Run(1.0, spans=[Span(code, 0, 1, 1) for code in codes])])
+    other.runs[0].held = [WAIT]
     assert list(notes([entry('a.py'), other])) == told
 
 
@@ -341,3 +362,4 @@ def test_very_narrow_terminal_gets_figures_and_timelines(
     assert 'flags.py 2.00 s' in [re.sub(' █+', '', line) for line in lines]
     assert any(re.fullmatch('BR +█.*', line) for line in lines)
     assert re.fullmatch(r'0 s *2\.00 s', lines[-1])
+    assert len(lines[-1]) == max(columns, len('0 s2.00 s'))

@@ -33,11 +33,12 @@ import os, sys
 sys.path.insert(0, {root!r})
 mine = 1
 def state():
-    import os, signal, sys, threading, tqdm, warnings
+    import multiprocessing, os, signal, sys, threading, tqdm, warnings
     signals = [signal.getsignal(number) for number in (2, 13, 14, 15)]
     hooks = threading.excepthook, sys.unraisablehook, sys.stdout, sys.stderr
     bar = tqdm.tqdm.monitor_interval, '_lock' in vars(tqdm.tqdm)
-    return signals, hooks, bar, warnings.filters[:], dict(os.environ), signal.getitimer(0)
+    method = multiprocessing.get_start_method()
+    return signals, hooks, bar, method, warnings.filters[:], dict(os.environ), signal.getitimer(0)
 before = state()
 """
 
@@ -255,7 +256,8 @@ HOSTS = {
         '%run {script} -s {url}',
     ),
     'pdb': Host(['-m', 'pdb', '{script}', '-s', '{url}'], r'\(Pdb\) ', 'continue'),
-    'python -i': Host(['-i', '-c', 'pass'], PROMPT),
+    'python': Host([], PROMPT),
+    'asyncio': Host(['-m', 'asyncio'], PROMPT),
 }
 CALL = "import sys; sys.path.insert(0, {root!r}); import flags; flags.BASE_URL = '{url}'"
 
@@ -297,9 +299,11 @@ def test_ctrl_c_brings_back_the_prompt_as_often_as_one_likes(host: str, script: 
         program.close(force=True)
 
 
-def test_ctrl_c_at_pythons_own_prompt_is_as_always() -> None:
+@pytest.mark.parametrize('host', ['python', 'asyncio'])
+def test_ctrl_c_at_pythons_own_prompt_is_as_always(host: str) -> None:
     with misbehaving('never answers') as server:
-        program = on_terminal('python -i', Path(), '')
+        program = on_terminal(host, Path(), '')
+        program.expect(PROMPT) if host == 'asyncio' else None  # it imports that, as one can see
         program.sendline(CALL.format(root=str(ROOT), url=server.url))
         for _ in range(2):
             seen = len(server.connections)

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -399,9 +400,12 @@ def test_head_is_answered_without_a_body(fast_server: Server, client: httpx.Clie
     assert client.get(fast_server.url + path('cn')).content == flag('cn')
 
 
-def test_body_of_a_request_is_not_taken_for_another_request(fast_server: Server) -> None:
+@pytest.mark.parametrize('header', ['Content-Length: 33', 'Transfer-Encoding: chunked'])
+def test_body_of_a_request_is_not_taken_for_another_request(
+    header: str, fast_server: Server
+) -> None:
     body = b'GET /flags/cn/cn.gif HTTP/1.0\r\n\r\n'  # after which the server would hang up, too
-    head = f'GET /flags/br/br.gif HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n'
+    head = f'GET /flags/br/br.gif HTTP/1.1\r\n{header}\r\n\r\n'
     with connect(fast_server.url) as client, suppress(ConnectionError):
         client.sendall(head.encode() + body)
         while client.recv(65536):
@@ -514,7 +518,10 @@ def test_nothing_outside_the_directory_or_hidden_is_served_or_listed(
         if b'SECRET' in answers or not answers.startswith(b'HTTP/1.1 404'):
             served.append(target)
     assert served == []
-    listed = httpx.get(site_of(server) + '/sub/').text
+    with connect(server.url) as client:
+        client.sendall(b'GET /sub/?<b> HTTP/1.0\r\n\r\n')
+        listed = b''.join(iter(partial(client.recv, 65536), b'')).decode()
+    assert '<title>/sub/?&lt;b&gt;</title>' in listed
     assert re.findall('<li>.*</li>', listed) == [
         '<li><a href="a%26b/">a&amp;b/</a></li>',
         '<li><a href="c%3Cd">c&lt;d</a></li>',

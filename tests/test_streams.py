@@ -27,7 +27,7 @@ from conftest import (
 )
 from cpu_tools import METHODS, PROCESSES, SMALL, SMALL_ENDS, copy_with_numbers, cpu_script
 from endings import FLAGS2, SOON, ending_of
-from raw_server import misbehaving
+from raw_server import by_code, misbehaving, raw_server
 
 JOBS = 'tests/jobs.py'
 FULL, CLOSED = '2>/dev/full', '<&- >&- 2>&-'
@@ -148,6 +148,16 @@ def writes_of(args: list[str]) -> list[str]:
 def test_each_result_can_be_read_at_once(script: str) -> None:
     lines = writes_of(command(script, 1, folder=copy_with_numbers(SMALL)))
     assert [line.count('\n') for line in lines] == [1] * (1 + len(SMALL) + 1)
+
+
+@needs_linux
+@pytest.mark.parametrize('script', FLAGS2)
+def test_each_outcome_can_be_read_at_once(script: str) -> None:
+    behaviors = {'BR': 'redirects once', 'US': 'answers 500', 'ZZ': 'answers 404'}
+    with raw_server(partial(by_code, behaviors)) as server:
+        writes = writes_of(command(script, '-v', *behaviors, '-s', server.url))
+    assert sorted(write.split()[1] for write in writes[1:4]) == ['OK', 'error:', 'not']
+    assert [write.count('\n') for write in writes[1:4]] == [1, 1, 1]
 
 
 @needs_linux
