@@ -2,15 +2,27 @@
 
 import csv
 import json
+import os
 import re
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from comparisons import page_runs, rows
-from conftest import PATIENCE, RunScript, StartScript, members, needs_posix, wait_until
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    StartScript,
+    command,
+    members,
+    needs_posix,
+    wait_until,
+    with_module,
+)
 
 from comparing.commands import is_command, named
 from flags import POP20_CC
@@ -255,6 +267,31 @@ def test_what_cannot_be_run_is_a_usage_error(
     assert re.fullmatch(rf'compare\.py[a-z ]*: error: {told}', run.stderr.splitlines()[-1])
 
 
+def test_script_of_a_reader_is_found_before_ours_and_at_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    Path('home').mkdir()
+    for name in ('flags.py', 'home/mine.py'):
+        Path(name).touch()
+    mine, at_home, ours = named(['flags.py', '~/mine.py', 'flags_asyncio.py'], [])
+    assert (mine.command[1], mine.here) == (str(tmp_path / 'flags.py'), True)
+    assert at_home.command[1] == str(tmp_path / 'home/mine.py')
+    assert (ours.command[1], ours.here) == (str(ROOT / 'flags_asyncio.py'), False)
+
+
+def test_command_reads_no_input_and_finds_what_its_reader_has_put_on_the_path() -> None:
+    environ = os.environ | with_module('helper', 'WORD = "mine"')
+    Path('mine.py').write_text(
+        'import pathlib, sys, flags, helper\n'
+        'pathlib.Path("told").write_text(helper.WORD + sys.stdin.read())\nprint("In 0.00 s")',
+        'utf-8',
+    )
+    words = command('compare.py', 'mine.py', *ONCE)
+    subprocess.run(words, env=environ, input='spam', text=True, timeout=PATIENCE, check=True)
+    assert Path('told').read_text('utf-8') == 'mine'
+
+
 @pytest.mark.parametrize(
     ('word', 'expected'),
     [
@@ -280,6 +317,26 @@ def test_thirty_names_are_short_and_unlike(monkeypatch: pytest.MonkeyPatch) -> N
     assert max(map(len, names)) <= 45
     assert names[:3] == [r'tab\t', 'flags.py longlonglon…glonglonglong {url}', 'flags.py one {url}']
     assert names[-1].endswith('{url} (15)')
+
+
+STUBBORN = """
+import pathlib, signal, time
+signal.signal(signal.SIGTERM, lambda *_: [time.sleep(0.5), pathlib.Path('cleaned').touch()])
+pathlib.Path('ready').touch()
+while True:
+    time.sleep(0.1)
+"""
+
+
+@needs_posix
+def test_command_that_is_stopped_has_a_second_to_clean_up(start_script: StartScript) -> None:
+    Path('mine.py').write_text(STUBBORN, 'utf-8')
+    process = start_script('compare.py', 'mine.py', *ONCE)
+    wait_until(Path('ready').exists)
+    process.terminate()
+    assert process.wait(PATIENCE) == -signal.SIGTERM
+    wait_until(lambda: not members(process.pid))
+    assert Path('cleaned').exists()
 
 
 @needs_posix

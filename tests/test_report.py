@@ -42,6 +42,11 @@ def entry(name: str = 'flags.py', times: tuple[float, ...] = (2.0,), errors: int
     return Entry(name, [], runs=[Run(time, 10**8, [BR, CN], errors=errors) for time in times])
 
 
+def test_bar_of_the_longest_fills_the_width_and_others_are_shares_in_eighths() -> None:
+    compared = [entry('a.py', (8.0,)), entry('b.py', (1.5,))]
+    assert list(bars(compared, 20)) == ['a.py ████████ 8.00 s', 'b.py █▌ 1.50 s']
+
+
 def test_forty_rows_are_the_most_and_then_requests_share_them() -> None:
     many = [Span('AD', start, start + 1, 1) for start in range(79)]
     lines = list(timeline(Run(spans=many), 80, 45, computes=False))
