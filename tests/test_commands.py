@@ -214,6 +214,14 @@ def test_server_is_told_by_the_environment_and_other_failures_can_be_ignored(
     assert [len(each['spans']) for each in script['runs']] == [3]
 
 
+@needs_posix
+def test_end_by_a_signal_is_a_failure_that_cannot_be_ignored(run_script: RunScript) -> None:
+    Path('mine.py').write_text('import os; print("In 0.00 s", flush=True); os.abort()', 'utf-8')
+    run = run_script('compare.py', 'mine.py', '-i', *ONCE)
+    assert run.returncode == 1
+    assert 'ended by SIGABRT' in run.stderr
+
+
 def test_scan_passes_its_number_to_scripts_and_to_commands(
     run_script: RunScript, plain: str
 ) -> None:

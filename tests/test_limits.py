@@ -153,6 +153,11 @@ def check_good_order(run: Script) -> None:
         assert len(complaints(run.stderr)) == run.returncode
 
 
+def test_memory_that_is_not_to_be_had_is_told_in_one_line(run_script: RunScript) -> None:
+    run = run_script('tests/jobs.py', 'take_all_memory')
+    assert (run.returncode, run.stderr) == (1, 'jobs.py: MemoryError\n')
+
+
 def test_missing_folder_for_temporary_files_is_told_in_pythons_words(run_script: RunScript) -> None:
     words = 'No usable temporary directory found in [...]'
     lines = ['import tempfile', 'def none():', f'    raise FileNotFoundError(2, {words!r})']

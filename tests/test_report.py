@@ -57,6 +57,8 @@ def test_forty_rows_are_the_most_and_then_requests_share_them() -> None:
 def test_call_is_full_where_it_had_a_cpu_and_its_result_may_wait() -> None:
     run = Run(spans=[CALL], held=[WAIT])
     assert list(timeline(run, duration=4, width=12, computes=True)) == [('1 7', '█░█░··')]
+    *_, axis = timelines([Entry('procs.py', [], computes=True, runs=[run])])
+    assert axis.endswith(' 3.00 s')
 
 
 @given(st.floats(0, 1), st.integers(1, 200))
@@ -147,6 +149,9 @@ def test_printed_time_of_calls_is_not_less_than_that_to_the_end_of_the_last() ->
 def test_time_that_cannot_be_true_is_none_if_nothing_was_seen() -> None:
     with pytest.raises(RunError, match=r'it printed 9 s, more than the 1\.00 s .*, and why'):
         Run().take_time(9.0, 1, 'why')
+    believed = Run()
+    believed.take_time(0.5, 1, '')
+    assert believed.elapsed == 0.5
 
 
 def test_what_tells_least_leaves_first_as_a_terminal_gets_narrower() -> None:
@@ -169,6 +174,7 @@ def test_row_is_the_run_in_the_middle_but_for_the_extremes_and_the_most_errors()
         Run(time, 10**6 * at_once, [Span('BR', 0, 5, 1, delay)] * at_once, errors=errors)
         for time, at_once, delay, errors in facts
     ]
+    runs[0].is_printed = False
     compared = [entry(times=(3.0,)), Entry('flags_asyncio.py', [], runs=runs)]
     head, _, cells = rows(compared)
     assert dict(zip(head, cells, strict=True)) == {
@@ -230,6 +236,7 @@ def test_run_far_from_the_others_of_its_row_is_doubted(
 @pytest.mark.parametrize(
     ('lane', 'shares', 'doubted'),
     [
+        ('process', (0.9,), []),
         ('process', (0.9, 0.9, 0), []),
         ('process', (0.6, 0.6, 0), ['60%']),
         ('process', (0.5, 0.5, 0.5), []),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import (
     PATIENCE,
+    RunScript,
     Server,
     StartScript,
     StartServer,
@@ -120,6 +121,12 @@ def test_reader_who_leaves_ends_work_on_this_machine(words: str) -> None:
 @pytest.mark.parametrize('flush', ['flush', 'no flush'])
 def test_reader_who_leaves_is_noticed_at_any_write(flush: str, start_script: StartScript) -> None:
     leave(start_script(JOBS, 'print_lines', 10**9, flush))
+
+
+@needs_posix
+def test_socket_without_a_reader_is_an_error_like_others(run_script: RunScript) -> None:
+    run = run_script(JOBS, 'write_to_a_closed_socket')
+    assert (run.returncode, run.stdout, run.stderr) == (0, 'BrokenPipeError\n', '')
 
 
 @needs_posix
