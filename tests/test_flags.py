@@ -118,6 +118,7 @@ def test_flag_that_cannot_be_saved_is_told_in_one_line(
         Path(f'downloaded/{cc}.gif').mkdir(parents=True)
     run = run_script(script, '-s', fast_server.url)
     assert run.returncode == 1
+    assert run.stdout == '\n'  # after the codes, if there are some
     assert one_line(script, run.stderr)
     assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
     assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]

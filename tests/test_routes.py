@@ -278,14 +278,22 @@ def test_unreachable_site_of_the_book_suggests_the_local_server(
     assert run.stderr.endswith('; try -s LOCAL\n')
 
 
+@pytest.mark.parametrize(
+    ('behavior', 'told'),
+    [
+        ('answers 500', 'HTTP error 500 .*'),
+        ('answers 404', 'HTTP error 404 .*'),
+        ('redirects for ever', 'Exceeded maximum .*'),
+    ],
+)
 @each_of_flags
 def test_answer_of_the_site_of_the_book_suggests_no_other_server(
-    script: str, run_script: RunScript
+    script: str, behavior: str, told: str, run_script: RunScript
 ) -> None:
-    with misbehaving('answers 500') as server:
+    with misbehaving(behavior) as server:
         folder = altered_copy('support/servers.py', servers.SERVERS['REMOTE'], server.url)
         run = run_script(script, '-s', 'REMOTE', folder=folder)
-    assert re.fullmatch(rf'{script}: HTTP error 500 .*: {server.url}/../..\.gif\n', run.stderr)
+    assert re.fullmatch(rf'{script}: {told}: {server.url}/../..\.gif\n', run.stderr)
 
 
 def test_password_is_refused_and_not_shown(run_script: RunScript) -> None:

@@ -5,6 +5,7 @@ Each test drives the real host: a kernel of Jupyter, or IPython, Python and pdb 
 
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -172,6 +173,11 @@ def test_interrupted_script_reports_and_the_notebook_goes_on(
     again = kernel.run(flags_run(script, '-s', fast_server.url))
     assert SCRIPTS[script] in again.text
     assert kernel.is_as_before()
+    save = "flags.save_flag(flags.get_flag('BR'), 'again.gif')"
+    in_a_thread = 'import threading; thread = threading.Thread(target=lambda: exec(call))'
+    kernel.run(f'import flags; flags.BASE_URL, call = {fast_server.url!r}, {save!r}')
+    kernel.run(f'{in_a_thread}; thread.start(); thread.join()')
+    assert 'again.gif' in flag_files()
     spin = 'open("spins", "w"); import time\nwhile True: time.sleep(0.1)'
     assert kernel.interrupted(spin, Path('spins').exists).error.startswith('KeyboardInterrupt')
 
@@ -259,7 +265,8 @@ HOSTS = {
     'python': Host([], PROMPT),
     'asyncio': Host(['-m', 'asyncio'], PROMPT),
 }
-CALL = "import sys; sys.path.insert(0, {root!r}); import flags; flags.BASE_URL = '{url}'"
+CALL = """import signal, sys; before = signal.getsignal(2); \
+sys.path.insert(0, {root!r}); import flags; flags.BASE_URL = '{url}'"""
 
 
 def on_terminal(host: str, script: Path, url: str) -> Any:
@@ -282,7 +289,7 @@ def wait_for_another(server: RawServer, seen: int) -> None:
 
 
 @pytest.mark.parametrize('host', ['ipython', 'pdb'])
-@pytest.mark.parametrize('script', ['flags.py', 'flags2_threadpool.py'])
+@pytest.mark.parametrize('script', ['flags.py', 'flags2_sequential.py'])
 def test_ctrl_c_brings_back_the_prompt_as_often_as_one_likes(host: str, script: str) -> None:
     with misbehaving('never answers') as server:
         program = on_terminal(host, ROOT / script, server.url)
@@ -318,9 +325,22 @@ def test_ctrl_c_at_pythons_own_prompt_is_as_always(host: str) -> None:
         time.sleep(0.3)
         program.sendintr()
         program.expect('KeyboardInterrupt')
+        program.sendline('before is signal.getsignal(2)')
+        program.expect('True')
         program.sendline('exit(7)')
         program.wait()
         assert (program.exitstatus, program.signalstatus) == (7, None)
+
+
+def test_sigterm_ends_a_prompt_also_while_it_downloads() -> None:
+    with misbehaving('never answers') as server:
+        program = on_terminal('python', Path(), '')
+        program.sendline(CALL.format(root=str(ROOT), url=server.url))
+        program.sendline('flags.main(flags.download_many)')
+        wait_for_another(server, 0)
+        program.kill(signal.SIGTERM)
+        program.wait()
+        assert program.signalstatus == signal.SIGTERM
 
 
 def test_script_before_a_prompt_leaves_its_report_only() -> None:
@@ -334,6 +354,9 @@ def test_script_before_a_prompt_leaves_its_report_only() -> None:
         program.expect('20 cancelled')
         program.expect(PROMPT)
         assert 'Traceback' not in program.before
+        time.sleep(1)  # in which nothing ends it
+        program.sendline('print(6 * 7)')
+        program.expect('42')
         program.close(force=True)
 
 
