@@ -97,7 +97,7 @@ def host_name(text: str) -> str:
 def greet(site: str) -> None:
     """Print where the flags and the page are, if anybody reads it."""
     with suppress(OSError):
-        print(f'Serving flags at {site}/flags', flush=True)
+        print(f'Serving flags at {site}/flags')
         print(f'Watch the requests at {site}/', flush=True)
 
 

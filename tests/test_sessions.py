@@ -170,14 +170,14 @@ def test_interrupted_script_reports_and_the_notebook_goes_on(
         assert counts(run.text) == {'downloaded': 0, 'cancelled': 20}
     else:
         assert f'{script}: interrupted' in run.text
-    again = kernel.run(flags_run(script, '-s', fast_server.url))
-    assert SCRIPTS[script] in again.text
-    assert kernel.is_as_before()
     save = "flags.save_flag(flags.get_flag('BR'), 'again.gif')"
     in_a_thread = 'import threading; thread = threading.Thread(target=lambda: exec(call))'
     kernel.run(f'import flags; flags.BASE_URL, call = {fast_server.url!r}, {save!r}')
     kernel.run(f'{in_a_thread}; thread.start(); thread.join()')
     assert 'again.gif' in flag_files()
+    again = kernel.run(flags_run(script, '-s', fast_server.url))
+    assert SCRIPTS[script] in again.text
+    assert kernel.is_as_before()
     spin = 'open("spins", "w"); import time\nwhile True: time.sleep(0.1)'
     assert kernel.interrupted(spin, Path('spins').exists).error.startswith('KeyboardInterrupt')
 
@@ -328,7 +328,7 @@ def test_ctrl_c_at_pythons_own_prompt_is_as_always(host: str) -> None:
         program.sendline('before is signal.getsignal(2)')
         program.expect('True')
         program.sendline('exit(7)')
-        program.wait()
+        wait_until(lambda: not program.isalive())
         assert (program.exitstatus, program.signalstatus) == (7, None)
 
 
@@ -339,7 +339,7 @@ def test_sigterm_ends_a_prompt_also_while_it_downloads() -> None:
         program.sendline('flags.main(flags.download_many)')
         wait_for_another(server, 0)
         program.kill(signal.SIGTERM)
-        program.wait()
+        wait_until(lambda: not program.isalive())
         assert program.signalstatus == signal.SIGTERM
 
 

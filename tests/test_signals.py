@@ -96,6 +96,8 @@ def test_signals_end_downloads(
     assert flag_files() == []
     if script in FLAGS2:
         assert counts(ending.stdout) == {'downloaded': 0, 'cancelled': 20}
+    else:
+        assert ending.stdout.endswith('\n')  # codes would stand above it
 
 
 @pytest.mark.parametrize(

@@ -256,9 +256,9 @@ def test_requests_are_delayed_side_by_side_within_bounds(delayed_server: Server)
 
 def test_log_tells_all_about_a_request(delayed_server: Server, client: httpx.Client) -> None:
     before = delayed_server.now()
-    answer = client.get(delayed_server.url + path('zz'))
+    answer = client.get(f'{delayed_server.url}{path("zz")}?t=1')
     (request,) = delayed_server.first_requests(1)
-    assert (request['code'], request['path']) == ('ZZ', '/flags/zz/zz.gif')
+    assert (request['code'], request['path']) == ('ZZ', '/flags/zz/zz.gif?t=1')
     assert request['status'] == answer.status_code == 404
     assert before <= request['start'] <= request['end'] - request['delay'] <= delayed_server.now()
     assert before == pytest.approx(time.time(), abs=PATIENCE)
@@ -623,10 +623,10 @@ def test_help_names_a_folder_with_a_percent_sign(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr('sys.argv', ['slow_server.py', '-h'])
-    monkeypatch.setattr(slow_server, 'ROOT', Path('50%s off'))
+    monkeypatch.setattr(slow_server, 'ROOT', Path('50% off'))
     with pytest.raises(SystemExit, match='0'):
         slow_server.main()
-    assert '50%s off' in ' '.join(capsys.readouterr().out.split())
+    assert '(default: 50% off)' in ' '.join(capsys.readouterr().out.split())
 
 
 OUT_OF_RANGE = [
