@@ -103,7 +103,7 @@ def host_name(text: str) -> str:
 def greet(site: str) -> None:
     """Print where the flags and the page are, if standard output has a reader."""
     with suppress(OSError):
-        print(f'Serving flags at {site}/flags', flush=True)
+        print(f'Serving flags at {site}/flags')
         print(f'Watch the requests at {site}/', flush=True)
 
 

@@ -238,7 +238,7 @@ def press_ctrl_c(process: subprocess.Popen[str]) -> None:
         'k.AttachConsole(int(sys.argv[1])); k.SetConsoleCtrlHandler(None, 1); '
         'k.GenerateConsoleCtrlEvent(0, 0)'
     )
-    subprocess.run([sys.executable, '-c', code, str(process.pid)], check=True)
+    subprocess.run([sys.executable, '-c', code, str(process.pid)], check=True, timeout=PATIENCE)
 
 
 def shown_on_terminal(args: list[str], columns: int, *streams: str) -> str:

@@ -18,7 +18,7 @@ FLAGS = [
 ]
 FLAGS2 = ['flags2_sequential.py', 'flags2_threadpool.py', 'flags2_asyncio.py']
 
-SOON = 3.0  # seconds: about one, unless the machine is busy
+SOON = 5.0  # seconds: about one, unless the machine is busy; a time-out of httpx takes longer
 
 
 class Ending(NamedTuple):

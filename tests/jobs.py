@@ -7,6 +7,7 @@ import atexit
 import math
 import multiprocessing
 import os
+import socket
 import sys
 import threading
 import time
@@ -164,6 +165,21 @@ def fork() -> None:
             time.sleep(0.1)  # a signal that comes just before it begins does not break it off
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status))
+
+
+def take_all_memory() -> None:
+    """Ask for more memory than there can be."""
+    bytearray(sys.maxsize - 100)
+
+
+def write_to_a_closed_socket() -> None:
+    """Send something that nobody can receive; tell of the exception."""
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    try:
+        ours.sendall(b'spam')
+    except OSError as exc:
+        print(type(exc).__name__)
 
 
 def print_lines(count: str, flush: str) -> None:

@@ -2,15 +2,27 @@
 
 import csv
 import json
+import os
 import re
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from comparisons import page_runs, rows
-from conftest import PATIENCE, RunScript, StartScript, members, needs_posix, wait_until
+from conftest import (
+    PATIENCE,
+    ROOT,
+    RunScript,
+    StartScript,
+    command,
+    members,
+    needs_posix,
+    wait_until,
+    with_module,
+)
 
 from comparing.commands import is_command, named
 from flags import POP20_CC
@@ -202,23 +214,28 @@ def test_server_is_told_by_the_environment_and_other_failures_can_be_ignored(
     assert [len(each['spans']) for each in script['runs']] == [3]
 
 
+@needs_posix
+def test_end_by_a_signal_is_a_failure_that_cannot_be_ignored(run_script: RunScript) -> None:
+    Path('mine.py').write_text('import os; print("In 0.00 s", flush=True); os.abort()', 'utf-8')
+    run = run_script('compare.py', 'mine.py', '-i', *ONCE)
+    assert run.returncode == 1
+    assert 'ended by SIGABRT' in run.stderr
+
+
 def test_scan_passes_its_number_to_scripts_and_to_commands(
     run_script: RunScript, plain: str
 ) -> None:
     command = f'{PYTHON} {plain} "br cn" {{m}} {{url}}'
     options = ['--name', 'mine', '--scan', 1, 5, '-l', 3, *ONCE, '--json', 'c.json']
-    run = run_script('compare.py', 'flags2', command, 'flags2_asyncio.py', *options)
-    found = rows(run.stdout)
-    assert [(name, cells[3]) for name, cells in list(found.items())[1:]] == [
-        ('mine -m 1', '2'),
-        ('mine -m 5', '2'),
-        ('flags2_asyncio.py -m 1', '1'),
-        ('flags2_asyncio.py -m 5', '3'),
+    run_script('compare.py', 'flags2', command, 'flags2_asyncio.py', *options)
+    scripts = json.loads(Path('c.json').read_text('utf-8'))['scripts']
+    assert [(each['name'], each['command'][3:]) for each in scripts] == [
+        ('mine -m 1', ['1', '{url}']),
+        ('mine -m 5', ['5', '{url}']),
+        ('flags2_asyncio.py -m 1', ['3', '-s', '{url}', '-m', '1']),
+        ('flags2_asyncio.py -m 5', ['3', '-s', '{url}', '-m', '5']),
     ]
-    words = [
-        script['command'] for script in json.loads(Path('c.json').read_text('utf-8'))['scripts']
-    ]
-    assert [each[-2] for each in words[:2]] == ['1', '5']
+    assert [len(each['runs'][0]['spans']) for each in scripts] == [2, 2, 3, 3]
 
 
 def test_script_that_checks_numbers_is_recorded(run_script: RunScript) -> None:
@@ -258,6 +275,31 @@ def test_what_cannot_be_run_is_a_usage_error(
     assert re.fullmatch(rf'compare\.py[a-z ]*: error: {told}', run.stderr.splitlines()[-1])
 
 
+def test_script_of_a_reader_is_found_before_ours_and_at_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    Path('home').mkdir()
+    for name in ('flags.py', 'home/mine.py'):
+        Path(name).touch()
+    mine, at_home, ours = named(['flags.py', '~/mine.py', 'flags_asyncio.py'], [])
+    assert (mine.command[1], mine.here) == (str(tmp_path / 'flags.py'), True)
+    assert at_home.command[1] == str(tmp_path / 'home/mine.py')
+    assert (ours.command[1], ours.here) == (str(ROOT / 'flags_asyncio.py'), False)
+
+
+def test_command_reads_no_input_and_finds_what_its_reader_has_put_on_the_path() -> None:
+    environ = os.environ | with_module('helper', 'WORD = "mine"')
+    Path('mine.py').write_text(
+        'import pathlib, sys, flags, helper\n'
+        'pathlib.Path("told").write_text(helper.WORD + sys.stdin.read())\nprint("In 0.00 s")',
+        'utf-8',
+    )
+    words = command('compare.py', 'mine.py', *ONCE)
+    subprocess.run(words, env=environ, input='spam', text=True, timeout=PATIENCE, check=True)
+    assert Path('told').read_text('utf-8') == 'mine'
+
+
 @pytest.mark.parametrize(
     ('word', 'expected'),
     [
@@ -283,6 +325,26 @@ def test_thirty_names_are_short_and_unlike(monkeypatch: pytest.MonkeyPatch) -> N
     assert max(map(len, names)) <= 45
     assert names[:3] == [r'tab\t', 'flags.py longlonglon…glonglonglong {url}', 'flags.py one {url}']
     assert names[-1].endswith('{url} (15)')
+
+
+STUBBORN = """
+import pathlib, signal, time
+signal.signal(signal.SIGTERM, lambda *_: [time.sleep(0.5), pathlib.Path('cleaned').touch()])
+pathlib.Path('ready').touch()
+while True:
+    time.sleep(0.1)
+"""
+
+
+@needs_posix
+def test_command_that_is_stopped_has_a_second_to_clean_up(start_script: StartScript) -> None:
+    Path('mine.py').write_text(STUBBORN, 'utf-8')
+    process = start_script('compare.py', 'mine.py', *ONCE)
+    wait_until(Path('ready').exists)
+    process.terminate()
+    assert process.wait(PATIENCE) == -signal.SIGTERM
+    wait_until(lambda: not members(process.pid))
+    assert Path('cleaned').exists()
 
 
 @needs_posix

@@ -55,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
         cwd=folder,
         capture_output=True,
         encoding='utf-8',
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,  # matplotlib looks at all fonts when it is first imported
         env=os.environ | {'COLUMNS': '80', 'MPLBACKEND': 'none'},
     )
     assert run.returncode == 0, run.stderr
@@ -450,7 +450,8 @@ def test_requests_of_others_are_no_part_of_a_run(
         'urllib.request.urlopen(f"{sys.argv[1]}/br/br.gif?t=1").read()\n',
         'utf-8',
     )
-    shell = f'sh -c "{sys.executable} {ROOT}/flags2_sequential.py br us -s {{url}}; true"'
+    words = f'{sys.executable} {ROOT}/flags2_sequential.py br us -s {{url}}'
+    shell = f'sh -c "sh -c \'{words}; true\'; true"'
     options = ['--json', 'c.json', '-s', server.url, '-n', 1]
     run = run_script('compare.py', 'flags2_threadpool.py br us', shell, curl, *options)
     assert others.poll() is None  # it has sent requests all the time

@@ -49,7 +49,7 @@ def test_primes_are_compared_by_executor(work: tuple[str, Path]) -> None:
     assert table['script'] == ['time', 'speed-up', 'MB']
     assert list(table)[1:4] == ['serial', 'process', 'thread']
     assert list(table)[-1] == 'procs.py'
-    assert all(float(cells[0]) >= 0 for cells in list(table.values())[1:])
+    assert 0 < min(float(cells[0]) for cells in list(table.values())[1:]) < PATIENCE
 
 
 def test_lanes_are_workers_and_bars_are_numbers(work: tuple[str, Path]) -> None:

@@ -115,14 +115,16 @@ def test_file_that_cannot_be_replaced_leaves_no_other(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ['BR.gif']
 
 
+@pytest.mark.parametrize('script', ['flags.py', 'flags_asyncio.py'])
 def test_flag_that_cannot_be_saved_is_told_in_one_line(
-    run_script: RunScript, fast_server: Server
+    script: str, run_script: RunScript, fast_server: Server
 ) -> None:
     for cc in POP20_CC:
         Path(f'downloaded/{cc}.gif').mkdir(parents=True)
-    run = run_script('flags.py', '-s', fast_server.url)
+    run = run_script(script, '-s', fast_server.url)
     assert run.returncode == 1
-    assert one_line('flags.py', run.stderr)
+    assert run.stdout == '\n'  # after the codes, if there are some
+    assert one_line(script, run.stderr)
     assert re.search(r'downloaded.[A-Z]{2}\.gif$', run.stderr)
     assert flag_files() == [f'{cc}.gif' for cc in sorted(POP20_CC)]
 

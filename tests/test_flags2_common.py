@@ -240,11 +240,6 @@ def test_server_without_any_flag_is_told(run_script: RunScript) -> None:
     assert f'no flags at {server.url}: another program, ' in run.stderr
 
 
-def test_variable_of_tqdm_silences_the_bar(run_script: RunScript, fast_server: Server) -> None:
-    run = run_script('flags2_threadpool.py', 'br', '-s', fast_server.url, TQDM_DISABLE='1')
-    assert (run.returncode, run.stderr) == (0, '')
-
-
 PROCESS_MAP = """
 from collections import Counter
 from functools import partial

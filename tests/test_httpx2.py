@@ -5,7 +5,6 @@ from importlib.util import find_spec
 
 import pytest
 from conftest import RunScript, Server, flag_files, project_copy, without
-from endings import FLAGS, FLAGS2
 from promises import Flags2Promises
 from raw_server import misbehaving
 
@@ -23,7 +22,7 @@ def run_with_httpx2(run_script: RunScript) -> RunScript:
     return partial(run_script, folder=copy, **without('httpx'))
 
 
-@pytest.mark.parametrize('script', FLAGS)
+@pytest.mark.parametrize('script', ['flags_processpool.py', 'flags_asyncio.py'])
 def test_first_series_downloads_or_tells_its_failure(
     script: str, run_with_httpx2: RunScript, fast_server: Server
 ) -> None:
@@ -37,7 +36,7 @@ def test_first_series_downloads_or_tells_its_failure(
     assert run.stderr.startswith(f'{script}: HTTP error 500 - Internal Server Error: ')
 
 
-@pytest.mark.parametrize('script', FLAGS2)
+@pytest.mark.parametrize('script', ['flags2_threadpool.py', 'flags2_asyncio.py'])
 def test_second_series_tells_what_has_become_of_each_flag(
     script: str, run_with_httpx2: RunScript
 ) -> None:

@@ -20,8 +20,6 @@ from conftest import (
 )
 from endings import FLAGS2, complaints, counts
 
-CAPABILITY = '+dac_override'  # to read the project also in a folder that only root may enter
-
 pytestmark = needs_posix
 
 
@@ -64,19 +62,55 @@ def test_limit_of_open_files_that_can_be_raised_does_not_matter(fast_server: Ser
     assert counts(run.stdout) == {'downloaded': 30}
 
 
-@pytest.fixture
-def as_nobody() -> list[str]:
-    """Return the start of a command that runs as a user who owns no other process."""
+def as_user(capability: str) -> list[str]:
+    """Return the start of a command that runs as a user who owns no process and no folder.
+
+    With a capability, the user can read the project also in a folder that only root may enter.
+    """
     user = 50_000 + time.monotonic_ns() % 1_000_000
     prefix = ['setpriv', f'--reuid={user}', '--clear-groups']
-    prefix += [f'--inh-caps={CAPABILITY}', f'--ambient-caps={CAPABILITY}']
+    prefix += [f'--inh-caps={capability}', f'--ambient-caps={capability}']
     if os.geteuid() or not shutil.which('setpriv'):
         pytest.skip('only root can become another user, by setpriv')
     probe = limited('ulimit -u 1', *prefix, *command('flags.py', '-h'))
     if probe.returncode:
         pytest.skip(f'cannot become another user: {probe.stderr.strip()}')
-    Path.cwd().chmod(0o777)
     return prefix
+
+
+@pytest.fixture
+def as_nobody() -> list[str]:
+    """Return the start of a command that runs as another user, who may write anywhere."""
+    Path.cwd().chmod(0o777)
+    return as_user('+dac_override')
+
+
+@pytest.mark.parametrize(
+    ('script', 'is_there', 'told'),
+    [
+        ('flags.py', True, 'Permission denied: downloaded/BD.gif'),
+        ('flags.py', False, 'Permission denied: downloaded'),
+        ('flags2_asyncio.py', True, 'cannot write to downloaded'),
+        ('flags2_asyncio.py', False, 'Permission denied: downloaded'),
+    ],
+)
+def test_folder_that_cannot_be_written_to_is_told(
+    script: str, is_there: bool, told: str, fast_server: Server
+) -> None:
+    if is_there:
+        Path('downloaded').mkdir()
+    args = command(script, '-s', fast_server.url)
+    run = limited('umask 022', *as_user('+dac_read_search'), *args)
+    assert (run.returncode, run.stderr.lstrip()) == (1, f'{script}: {told}\n')
+    assert len(fast_server.requests()) <= 1
+
+
+def test_log_that_cannot_be_written_is_told() -> None:
+    Path('log').touch()
+    args = command('slow_server.py', 0, '--log', 'log')
+    run = limited('true', *as_user('+dac_read_search'), *args)
+    assert (run.returncode, run.stdout) == (1, '')
+    assert run.stderr == 'slow_server.py: cannot write log: Permission denied\n'
 
 
 @pytest.mark.parametrize(
@@ -117,6 +151,11 @@ def check_good_order(run: Script) -> None:
     assert run.returncode in (0, 1)
     if multiprocessing.get_start_method() != 'forkserver':  # which prints tracebacks of its own
         assert len(complaints(run.stderr)) == run.returncode
+
+
+def test_memory_that_is_not_to_be_had_is_told_in_one_line(run_script: RunScript) -> None:
+    run = run_script('tests/jobs.py', 'take_all_memory')
+    assert (run.returncode, run.stderr) == (1, 'jobs.py: MemoryError\n')
 
 
 def test_missing_folder_for_temporary_files_is_told_in_pythons_words(run_script: RunScript) -> None:

@@ -84,6 +84,7 @@ def test_scheduler_workers_get_the_code_they_need(
     scheduler: str, start_dask: Callable[..., str]
 ) -> None:
     start_dask('worker', '--nthreads', '1')
+    wait_until(lambda: 'Registered to' in Path('dask.log').read_text('utf-8'))
     args = '-x', 'dask', '--scheduler', scheduler
     with cpu_script('prime_pools.py', *args, numbers=SMALL) as process:
         lines = output_of(process)

@@ -68,5 +68,5 @@ def test_result_that_cannot_be_read_is_not_taken_for_the_death_of_a_worker(
 
 def test_imports_nothing_that_it_does_not_need() -> None:
     code = 'import sys, proc_pool; print({"httpx", "tqdm", "dask", "distributed"} & {*sys.modules})'
-    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == 'set()\n'
+    words = [sys.executable, '-c', code]
+    assert subprocess.check_output(words, cwd=ROOT, text=True, timeout=PATIENCE) == 'set()\n'

@@ -14,7 +14,7 @@ import trustme
 from conftest import LOCALHOST, ROOT, RunScript, Server, altered_copy, with_sitecustomize, without
 from endings import complaints, counts
 from promises import one_line
-from raw_server import FLAG, converse, misbehaving, raw_server, response
+from raw_server import FLAG, converse, misbehaving, raw_server, request_path, response
 
 from support import hosts, servers
 
@@ -105,6 +105,38 @@ def test_redirect_to_tls_on_this_machine_is_followed(
     with raw_server(partial(converse, [moved], [])) as server:
         run = run_script(script, 'br', '-s', server.url, SSL_CERT_FILE='authority.pem')
     assert counts(run.stdout) == {'downloaded': 1}
+
+
+@each_client
+@pytest.mark.parametrize('secure', ['proxy', 'site'])
+def test_certificates_matter_to_a_proxy_and_to_what_it_leads_to(
+    secure: str, script: str, run_script: RunScript
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path('authority.pem')
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert('127.0.0.1', 'far.example').configure_cert(context)
+    asked: list[str] = []
+
+    def converse_over_tls(conn: socket.socket) -> None:
+        if secure == 'site':  # which this also is, behind a tunnel
+            asked.append(request_path(conn))
+            conn.sendall(b'HTTP/1.1 200 OK\r\n\r\n')
+        with context.wrap_socket(conn, server_side=True) as wrapped:
+            converse([FLAG], asked, wrapped)
+
+    with raw_server(converse_over_tls) as proxy:
+        site, expected = 'http://far.example', ['http://far.example/br/br.gif']
+        environ = {'http_proxy': proxy.url.replace('http:', 'https:')}
+        if secure == 'site':
+            site, expected = 'https://far.example', ['far.example:443', '/br/br.gif']
+            environ = {'https_proxy': proxy.url}
+        run = run_script(script, 'br', '-s', site, SSL_CERT_FILE='authority.pem', **environ)
+        assert counts(run.stdout) == {'downloaded': 1}
+        assert asked == expected
+        run = run_script(script, 'br', '-s', site, **environ)
+    assert counts(run.stdout) == {'downloaded': 0, 'error': 1}
+    assert 'certificate verify failed' in run.stderr
 
 
 @each_of_flags
@@ -213,14 +245,22 @@ def test_unreachable_site_of_the_book_suggests_the_local_server(
     assert run.stderr.endswith('; try -s LOCAL\n')
 
 
+@pytest.mark.parametrize(
+    ('behavior', 'told'),
+    [
+        ('answers 500', 'HTTP error 500 .*'),
+        ('answers 404', 'HTTP error 404 .*'),
+        ('redirects for ever', 'Exceeded maximum .*'),
+    ],
+)
 @each_of_flags
 def test_answer_of_the_site_of_the_book_suggests_no_other_server(
-    script: str, run_script: RunScript
+    script: str, behavior: str, told: str, run_script: RunScript
 ) -> None:
-    with misbehaving('answers 500') as server:
+    with misbehaving(behavior) as server:
         folder = altered_copy('support/servers.py', servers.SERVERS['REMOTE'], server.url)
         run = run_script(script, '-s', 'REMOTE', folder=folder)
-    assert re.fullmatch(rf'{script}: HTTP error 500 .*: {server.url}/../..\.gif\n', run.stderr)
+    assert re.fullmatch(rf'{script}: {told}: {server.url}/../..\.gif\n', run.stderr)
 
 
 def test_password_is_refused_and_not_shown(run_script: RunScript) -> None:

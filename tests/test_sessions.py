@@ -6,6 +6,7 @@ Each test drives the real host: a kernel of Jupyter, or IPython, Python and pdb 
 import itertools
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -43,11 +44,12 @@ import multiprocessing, os, sys
 sys.path.insert(0, {root!r})
 mine = 1
 def state():
-    import os, signal, sys, threading, tqdm, warnings
+    import multiprocessing, os, signal, sys, threading, tqdm, warnings
     signals = [signal.getsignal(number) for number in (2, 13, 14, 15)]
     hooks = threading.excepthook, sys.unraisablehook, sys.stdout, sys.stderr
     bar = tqdm.tqdm.monitor_interval, '_lock' in vars(tqdm.tqdm)
-    return signals, hooks, bar, warnings.filters[:], dict(os.environ), signal.getitimer(0)
+    method = multiprocessing.get_start_method()
+    return signals, hooks, bar, method, warnings.filters[:], dict(os.environ), signal.getitimer(0)
 before = state()
 """
 
@@ -224,6 +226,11 @@ def test_interrupted_script_reports_and_the_notebook_goes_on(
         assert counts(run.text) == {'downloaded': 0, 'cancelled': 20}
     else:
         assert f'{script}: interrupted' in run.text
+    save = "flags.save_flag(flags.get_flag('BR'), 'again.gif')"
+    in_a_thread = 'import threading; thread = threading.Thread(target=lambda: exec(call))'
+    kernel.run(f'import flags; flags.BASE_URL, call = {fast_server.url!r}, {save!r}')
+    kernel.run(f'{in_a_thread}; thread.start(); thread.join()')
+    assert 'again.gif' in flag_files()
     again = kernel.run(flags_run(script, '-s', fast_server.url))
     assert SCRIPTS[script] in again.text
     assert kernel.is_as_before()
@@ -263,10 +270,12 @@ def test_second_interrupt_ends_what_cannot_be_broken_off(kernel: Kernel) -> None
 def test_script_with_a_loop_of_its_own_says_what_to_await_instead(
     script: str, kernel: Kernel, fast_server: Server
 ) -> None:
-    run = kernel.run(flags_run(f'{script}.py', '-s', fast_server.url))
+    line = flags_run(f'{script}.py', '-s', fast_server.url)
+    run = kernel.run(f'import warnings; warnings.simplefilter("always")\n{line}')
     told = 'an event loop runs here: import the script, and await its supervisor(...) in a cell'
     assert f'{script}.py: {told}\n' in run.text
     assert 'Warning' not in run.text
+    kernel.run('warnings.simplefilter("ignore")')
     arguments = f"['BR', 'CN'], {fast_server.url!r}, True, 2"
     if script == 'flags_asyncio':
         kernel.run(f'import flags; flags.BASE_URL = {fast_server.url!r}')
@@ -309,9 +318,11 @@ HOSTS = {
         '%run {script} -s {url}',
     ),
     'pdb': Host(['-m', 'pdb', '{script}', '-s', '{url}'], r'\(Pdb\) ', 'continue'),
-    'python -i': Host(['-i', '-c', 'pass'], PROMPT),
+    'python': Host([], PROMPT),
+    'asyncio': Host(['-m', 'asyncio'], PROMPT),
 }
-CALL = "import sys; sys.path.insert(0, {root!r}); import flags; flags.BASE_URL = '{url}'"
+CALL = """import signal, sys; before = signal.getsignal(2); \
+sys.path.insert(0, {root!r}); import flags; flags.BASE_URL = '{url}'"""
 
 
 def on_terminal(host: str, script: Path, url: str) -> Any:
@@ -334,7 +345,7 @@ def wait_for_another(server: RawServer, seen: int) -> None:
 
 
 @pytest.mark.parametrize('host', ['ipython', 'pdb'])
-@pytest.mark.parametrize('script', ['flags.py', 'flags2_threadpool.py'])
+@pytest.mark.parametrize('script', ['flags.py', 'flags2_sequential.py'])
 def test_ctrl_c_brings_back_the_prompt_as_often_as_one_likes(host: str, script: str) -> None:
     with misbehaving('never answers') as server:
         program = on_terminal(host, ROOT / script, server.url)
@@ -351,9 +362,11 @@ def test_ctrl_c_brings_back_the_prompt_as_often_as_one_likes(host: str, script: 
         program.close(force=True)
 
 
-def test_ctrl_c_at_pythons_own_prompt_is_as_always() -> None:
+@pytest.mark.parametrize('host', ['python', 'asyncio'])
+def test_ctrl_c_at_pythons_own_prompt_is_as_always(host: str) -> None:
     with misbehaving('never answers') as server:
-        program = on_terminal('python -i', Path(), '')
+        program = on_terminal(host, Path(), '')
+        program.expect(PROMPT) if host == 'asyncio' else None  # it imports that, as one can see
         program.sendline(CALL.format(root=str(ROOT), url=server.url))
         for _ in range(2):
             seen = len(server.connections)
@@ -368,9 +381,22 @@ def test_ctrl_c_at_pythons_own_prompt_is_as_always() -> None:
         time.sleep(0.3)
         program.sendintr()
         program.expect('KeyboardInterrupt')
+        program.sendline('before is signal.getsignal(2)')
+        program.expect('True')
         program.sendline('exit(7)')
-        program.wait()
+        wait_until(lambda: not program.isalive())
         assert (program.exitstatus, program.signalstatus) == (7, None)
+
+
+def test_sigterm_ends_a_prompt_also_while_it_downloads() -> None:
+    with misbehaving('never answers') as server:
+        program = on_terminal('python', Path(), '')
+        program.sendline(CALL.format(root=str(ROOT), url=server.url))
+        program.sendline('flags.main(flags.download_many)')
+        wait_for_another(server, 0)
+        program.kill(signal.SIGTERM)
+        wait_until(lambda: not program.isalive())
+        assert program.signalstatus == signal.SIGTERM
 
 
 def test_script_before_a_prompt_leaves_its_report_only() -> None:

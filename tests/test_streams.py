@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import (
     PATIENCE,
+    RunScript,
     Server,
     StartScript,
     StartServer,
@@ -27,7 +28,7 @@ from conftest import (
 )
 from cpu_tools import METHODS, PROCESSES, SMALL, SMALL_ENDS, copy_with_numbers, cpu_script
 from endings import FLAGS2, SOON, ending_of
-from raw_server import misbehaving
+from raw_server import by_code, misbehaving, raw_server
 
 JOBS = 'tests/jobs.py'
 FULL, CLOSED = '2>/dev/full', '<&- >&- 2>&-'
@@ -83,9 +84,10 @@ def test_reader_who_leaves_ends_processes_before_they_have_done_all_their_work(
 def test_help_that_nobody_reads_is_no_error(script: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    run = subprocess.run(command(script, '-h'), stdout=writer, stderr=subprocess.PIPE, check=True)
-    os.close(writer)
-    assert run.stderr == b''
+    with started(command(script, '-h'), stdout=writer) as process:
+        os.close(writer)
+        assert process.communicate(timeout=PATIENCE)[1] == ''
+    assert process.returncode == 0
 
 
 @needs_posix
@@ -122,6 +124,12 @@ def test_reader_who_leaves_is_noticed_at_any_write(flush: str, start_script: Sta
 
 
 @needs_posix
+def test_socket_without_a_reader_is_an_error_like_others(run_script: RunScript) -> None:
+    run = run_script(JOBS, 'write_to_a_closed_socket')
+    assert (run.returncode, run.stdout, run.stderr) == (0, 'BrokenPipeError\n', '')
+
+
+@needs_posix
 def test_ctrl_c_may_end_the_reader_of_the_output_too(start_script: StartScript) -> None:
     with misbehaving('never answers') as server:
         process = start_script('flags_threadpool.py', '-s', server.url)
@@ -147,6 +155,16 @@ def writes_of(args: list[str]) -> list[str]:
 def test_each_result_can_be_read_at_once(script: str) -> None:
     lines = writes_of(command(script, 1, folder=copy_with_numbers(SMALL)))
     assert [line.count('\n') for line in lines] == [1] * (1 + len(SMALL) + 1)
+
+
+@needs_linux
+@pytest.mark.parametrize('script', FLAGS2)
+def test_each_outcome_can_be_read_at_once(script: str) -> None:
+    behaviors = {'BR': 'redirects once', 'US': 'answers 500', 'ZZ': 'answers 404'}
+    with raw_server(partial(by_code, behaviors)) as server:
+        writes = writes_of(command(script, '-v', *behaviors, '-s', server.url))
+    assert sorted(write.split()[1] for write in writes[1:4]) == ['OK', 'error:', 'not']
+    assert [write.count('\n') for write in writes[1:4]] == [1, 1, 1]
 
 
 @needs_linux

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from comparisons import needs_matplotlib
-from conftest import ROOT, Server
+from conftest import PATIENCE, ROOT, Server
 
 import flags
 import flags2_asyncio
@@ -110,11 +110,10 @@ def test_helpers_import_no_script(helpers: str, above: str) -> None:
     files = {path.stem for path in ROOT.glob(f'{helpers}/[a-z]*.py')}
     names = ', '.join(f'{helpers}.{name}' for name in files)
     code = f'import sys, {names}; print(*sys.modules)'
-    run = subprocess.run(
-        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    words = [sys.executable, '-c', code]
+    modules = subprocess.check_output(words, cwd=ROOT, text=True, timeout=PATIENCE).split()
     scripts = {path.stem for path in ROOT.glob('*.py')}
-    assert {*run.stdout.split()} & (scripts | {above}) == set()
+    assert {*modules} & (scripts | {above}) == set()
 
 
 def levels() -> dict[str, int]:
