@@ -65,8 +65,10 @@ class Run:
             self.stop_signal = number
             if not in_session():
                 warnings.simplefilter('ignore')  # what is left undone is no news
-                with suppress(RuntimeError):  # no more threads
+                try:
                     _thread.start_new_thread(self.keep_time, ())
+                except (MemoryError, RuntimeError):  # no more threads
+                    self.keep_time()
             signals.end_children(self.others)  # one just started may need what is deleted next
             if not self.has_reported:
                 self.interrupt()
@@ -86,7 +88,7 @@ class Run:
         _lock.acquire()  # from now on nothing is saved, and nobody else is heard
         stdout, sys.stdout = sys.stdout, io.StringIO()
         if not self.has_reported:
-            with suppress(AttributeError, OSError, ValueError):
+            with suppress(AttributeError, OSError, RuntimeError, ValueError):
                 self.last_words(stdout)
                 stdout.flush()
         end(self.stop_signal)
