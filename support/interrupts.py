@@ -83,12 +83,12 @@ class Run:
     def keep_time(self) -> None:
         """Say the last words after the grace, unless they are being said; end the process."""
         time.sleep(self.grace)
-        with suppress(RuntimeError):  # no more threads
+        with suppress(Exception):  # no more threads, or no memory
             threading.Timer(PATIENCE, end, [self.stop_signal]).start()  # nobody may read them
-        _lock.acquire()  # from now on nothing is saved, and nobody else is heard
-        stdout, sys.stdout = sys.stdout, io.StringIO()
-        if not self.has_reported:
-            with suppress(AttributeError, OSError, RuntimeError, ValueError):
+        with suppress(Exception):
+            _lock.acquire()  # from now on nothing is saved, and nobody else is heard
+            stdout, sys.stdout = sys.stdout, io.StringIO()
+            if not self.has_reported:
                 self.last_words(stdout)
                 stdout.flush()
         end(self.stop_signal)
