@@ -73,8 +73,10 @@ class Run:
         if not in_session():
             warnings.simplefilter('ignore')  # such as that a coroutine was never awaited
             threading.excepthook = sys.unraisablehook = id  # which prints nothing
-            with suppress(RuntimeError):  # out of threads
+            try:
                 _thread.start_new_thread(self.keep_time, ())
+            except (MemoryError, RuntimeError):  # out of threads
+                self.keep_time()
         signals.end_children(self.others)  # first: they may use what is deleted next
         if not self.has_reported:
             self.interrupt()
@@ -89,12 +91,12 @@ class Run:
     def keep_time(self) -> None:
         """Print the last words after the grace period, unless it is done; end the process."""
         time.sleep(self.grace)
-        with suppress(RuntimeError):  # out of threads
+        with suppress(Exception):  # out of threads, or of memory
             threading.Timer(PATIENCE, end, [self.stop_signal]).start()  # if nobody reads them
-        _lock.acquire()  # from now on no other thread saves or prints
-        stdout, sys.stdout = sys.stdout, io.StringIO()
-        if not self.has_reported:
-            with suppress(AttributeError, OSError, ValueError):
+        with suppress(Exception):
+            _lock.acquire()  # from now on no other thread saves or prints
+            stdout, sys.stdout = sys.stdout, io.StringIO()
+            if not self.has_reported:
                 self.last_words(stdout)
                 stdout.flush()
         end(self.stop_signal)

@@ -3,6 +3,7 @@
 For example: python3 tests/jobs.py print_lines 3 flush
 """
 
+import asyncio
 import atexit
 import math
 import multiprocessing
@@ -49,6 +50,17 @@ def speak_slowly() -> None:
         future = executor.submit(time.sleep, 120)
         print('ready', flush=True)
         future.result()
+
+
+def block_a_loop() -> None:
+    """Block an event loop, so that its tasks cannot be cancelled, where no thread can start."""
+
+    async def sleep() -> None:
+        print('ready', flush=True)
+        time.sleep(120)
+
+    threading.stack_size(2**46)  # more than any process can have
+    asyncio.run(sleep())
 
 
 def at_the_end(call: Callable[[], object]) -> Iterator[None]:

@@ -256,7 +256,9 @@ def test_workers_without_a_cpu_are_doubted_unless_they_are_more_than_can_run(
     calls = [Span('7', 0, 4 if share else 0, f'{lane} 1', share=share) for share in shares]
     run = Run(9.0, spans=calls, held=[replace(WAIT, start=4, end=99)])
     computed = Entry('primes.py', [], computes=True, runs=[run])
-    assert re.findall(r'primes.py had (\d+%) of the time', ' '.join(notes([computed]))) == doubted
+    assert (
+        re.findall(r'primes.py had (\d+%) of the CPU time', ' '.join(notes([computed]))) == doubted
+    )
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from conftest import (
     wait_until,
     with_module,
     with_sitecustomize,
+    without,
 )
 from cpu_tools import LARGE, METHODS, cpu_script, wait_until_busy
 from endings import FLAGS2, SOON, Ending, complaints, counts, ending_of, send, status_of
@@ -331,6 +332,18 @@ def test_lock_that_nobody_releases_does_not_delay_the_end(start_script: StartScr
     ending = interrupted(start_script(JOBS, 'leave_a_lock_taken'))
     check(ending, 'jobs.py')
     assert ending.stdout == 'done\n'  # what is registered for the exit is done
+
+
+def test_loop_that_is_blocked_does_not_delay_the_end_though_no_thread_can_keep_time(
+    start_script: StartScript,
+) -> None:
+    check(interrupted(start_script(JOBS, 'block_a_loop'), 'SIGTERM'), 'jobs.py', 'SIGTERM')
+
+
+def test_ctrl_c_needs_no_ctypes(start_script: StartScript, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has none if it was built where libffi is missing."""
+    monkeypatch.setenv('PYTHONPATH', without('_ctypes')['PYTHONPATH'])
+    check(interrupted(start_script('demo_executor_map.py')), 'demo_executor_map.py')
 
 
 def test_last_words_come_within_a_second_and_may_take_a_while(start_script: StartScript) -> None:
