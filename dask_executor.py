@@ -14,7 +14,7 @@ from distributed.client import FutureCancelledError
 
 from support import signals
 from support.arguments import cpu_count
-from support.console import fail
+from support.console import fail, reason
 from support.workers import prepare_spawning
 
 ROOT = Path(__file__).resolve().parent
@@ -32,13 +32,10 @@ class DaskExecutor(Executor):
             asyncio.run(make_contact(scheduler))
         else:
             prepare_spawning()
-            with signals.blocked():  # workers would print tracebacks on Ctrl-C
-                self.cluster = LocalCluster(
-                    n_workers=workers or cpu_count(),
-                    threads_per_worker=1,
-                    dashboard_address='127.0.0.1:0',  # only this machine can reach it
-                    silence_logs=logging.CRITICAL,
-                )
+            try:
+                self.cluster = local_cluster(workers or cpu_count())
+            except RuntimeError as exc:
+                fail(f'dask cannot start its workers: {reason(exc)}')
         self.client = Client(scheduler or self.cluster, timeout=TIMEOUT)
         try:
             self.client.wait_for_workers(1, timeout=TIMEOUT)
@@ -67,6 +64,17 @@ class DaskExecutor(Executor):
         self.client.close()
         if self.cluster:
             self.cluster.close()
+
+
+def local_cluster(workers: int) -> LocalCluster:
+    """Start workers on this machine, which alone can reach them."""
+    with signals.blocked():  # workers would print tracebacks on Ctrl-C
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address='127.0.0.1:0',
+            silence_logs=logging.CRITICAL,
+        )
 
 
 async def make_contact(scheduler: str) -> None:
