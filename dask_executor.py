@@ -14,7 +14,7 @@ from distributed.client import FutureCancelledError
 
 from support import interrupts, signals
 from support.arguments import cpu_count
-from support.console import fail
+from support.console import description, fail
 from support.workers import prepare_spawning
 
 ROOT = Path(__file__).resolve().parent
@@ -32,13 +32,10 @@ class DaskExecutor(Executor):
             asyncio.run(make_contact(scheduler))
         else:
             prepare_spawning()
-            with signals.blocked():  # otherwise workers print tracebacks on Ctrl-C
-                self.cluster = LocalCluster(
-                    n_workers=workers or cpu_count(),
-                    threads_per_worker=1,
-                    dashboard_address='127.0.0.1:0',  # by default it listens on all interfaces
-                    silence_logs=logging.CRITICAL,
-                )
+            try:
+                self.cluster = local_cluster(workers or cpu_count())
+            except RuntimeError as exc:
+                fail(f'dask cannot start its workers: {description(exc)}')
             interrupts.run.others |= signals.children()  # which dask would replace after a signal
         self.client = Client(scheduler or self.cluster, timeout=TIMEOUT)
         try:
@@ -68,6 +65,17 @@ class DaskExecutor(Executor):
         self.client.close()
         if self.cluster:
             self.cluster.close()
+
+
+def local_cluster(workers: int) -> LocalCluster:
+    """Return a cluster of this many workers, which only this machine can reach."""
+    with signals.blocked():  # otherwise workers print tracebacks on Ctrl-C
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address='127.0.0.1:0',  # by default it listens on all interfaces
+            silence_logs=logging.CRITICAL,
+        )
 
 
 async def make_contact(scheduler: str) -> None:

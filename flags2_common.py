@@ -120,8 +120,9 @@ def counts_of(
     except Exception as exc:
         if interrupts.run.stop_signal or not is_out_of_resources(exc):
             raise
-        _errors.insert(0, description(exc))
-        return Counter()
+        shortage = description(exc)
+    complain(shortage)  # below the bar, which ends with the exception
+    return Counter()
 
 
 def counts_so_far(counted: Counter[DownloadStatus]) -> Counter[DownloadStatus]:

@@ -15,6 +15,7 @@ from conftest import (
     Server,
     command,
     flag_files,
+    needs_dask,
     needs_posix,
     with_sitecustomize,
 )
@@ -133,7 +134,10 @@ def test_downloads_end_in_good_order_without_more_threads(
     run = limited(f'ulimit -u {threads}', *as_nobody, *args)
     check_good_order(run)
     if script in FLAGS2:
-        assert counts(run.stdout)['downloaded'] == len(flag_files())
+        found = counts(run.stdout)
+        assert found['downloaded'] == len(flag_files())
+        assert 'error' not in found  # no flag is to blame
+        assert sum(found.values()) == 194
 
 
 @pytest.mark.parametrize('processes', [1, 20])
@@ -144,6 +148,28 @@ def test_work_that_computes_ends_in_good_order_without_more_processes(
     run = limited(f'ulimit -u {processes}', *as_nobody, *command(script, 40))
     check_good_order(run)
     assert run.returncode == 1
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        'flags_processpool.py -s URL',
+        'proc_pool.py 2',
+        'procs.py 2',
+        pytest.param('prime_pools.py 1 -x dask', marks=needs_dask),
+    ],
+)
+def test_processes_that_cannot_have_semaphores_are_told_in_one_line(
+    words: str, fast_server: Server
+) -> None:
+    without_room = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs -o ro none /dev/shm && exec "$@"']
+    if not shutil.which('unshare') or limited('true', *without_room, 'sh', 'true').returncode:
+        pytest.skip('only root can take away /dev/shm')
+    script, *args = words.replace('URL', fast_server.url).split()
+    run = limited('true', *without_room, 'sh', *command(script, *args))
+    assert run.returncode == 1
+    assert run.stderr.startswith(f'{script}: ')
+    assert (run.stderr.count('\n'), 'Read-only file system' in run.stderr) == (1, True)
 
 
 def check_good_order(run: Script) -> None:
