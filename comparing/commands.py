@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from comparing.entries import Entry
 from comparing.files import writable_file
@@ -34,39 +35,25 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(usage=USAGE, description=title, epilog=more)
     parser.formatter_class, parser.allow_abbrev = argparse.RawDescriptionHelpFormatter, False
     add = parser.add_argument
-    add(
-        '-n',
-        '--runs',
-        metavar='N',
-        type=positive,
-        help='runs of each command (default: 3; primes: 1)',
-    )
+    add('-n', '--runs', metavar='N', type=positive, help='runs per command (default: 3; primes: 1)')
     add('-w', '--warmup', metavar='N', type=natural, default=0, help='warm-up runs, not counted')
     add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
     add('--name', action='append', default=[], help='name to show for the next SCRIPT or COMMAND')
     add(
-        '--scan',
-        nargs='+',
-        metavar='N',
-        default=[],
-        help='for flags2: run with each N as -m, or in place of {m}',
+        '--scan', nargs='+', metavar='N', default=[], help='for flags2: try each N as -m, or as {m}'
     )
     add('--dask', action='store_true', help='for primes: add a dask cluster on this machine')
     group = parser.add_mutually_exclusive_group()
     servers.add_server_option(group, default=None)
     what = 'delays of a private server in seconds (default: {:g} {:g})'.format(*CDN_DELAY)
     group.add_argument('--delay', nargs=2, type=seconds, metavar=('MIN', 'MAX'), help=what)
+    file: Any = {'metavar': 'FILE', 'type': writable_file}
     add('--timeline', action='store_true', help='show each request or call as text')
-    add('--plot', metavar='FILE', type=writable_file, help='draw a picture, a .png or .svg file')
-    add('--html', metavar='FILE', type=writable_file, help='write a page that shows the runs')
-    add('--json', metavar='FILE', type=writable_file, help='write all measurements')
-    add('--csv', metavar='FILE', type=writable_file, help='write a line of figures per command')
-    add(
-        '--markdown',
-        metavar='FILE',
-        type=writable_file,
-        help='write the table; - stands for stdout',
-    )
+    add('--plot', **file, help='draw a picture, a .png or .svg file')
+    add('--html', **file, help='write a page that shows the runs')
+    add('--json', **file, help='write all measurements')
+    add('--csv', **file, help='write a line of figures per command')
+    add('--markdown', **file, help='write the table; - stands for stdout')
     return parser
 
 
