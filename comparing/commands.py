@@ -39,9 +39,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     add('-w', '--warmup', metavar='N', type=natural, default=0, help='warm-up runs, not counted')
     add('-i', '--ignore-failure', action='store_true', help='accept any exit status')
     add('--name', action='append', default=[], help='name to show for the next SCRIPT or COMMAND')
-    add(
-        '--scan', nargs='+', metavar='N', default=[], help='for flags2: try each N as -m, or as {m}'
-    )
+    add('--scan', nargs='+', metavar='N', default=[], help='flags2: try each N as -m, or as {m}')
     add('--dask', action='store_true', help='for primes: add a dask cluster on this machine')
     group = parser.add_mutually_exclusive_group()
     servers.add_server_option(group, default=None)

@@ -1,7 +1,9 @@
 """The script with a pool of processes, however these are started."""
 
+import sys
+
 import pytest
-from conftest import RunScript, StartServer
+from conftest import PATIENCE, ROOT, RunScript, Server, StartServer, started
 from cpu_tools import METHODS, PROCESSES
 from promises import FlagsPromises, one_line
 
@@ -37,3 +39,11 @@ def test_its_processes_are_one_client(
     assert len({request['lane'] for request in requests}) == PROCESSES
     ((_, process),) = {(request['run'], request['process']) for request in requests}
     assert process
+
+
+def test_profiler_can_run_it(fast_server: Server) -> None:
+    args = [sys.executable, '-m', 'cProfile', str(ROOT / 'flags_processpool.py')]
+    with started([*args, '-s', fast_server.url]) as process:
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (0, '')
+    assert '\n20 downloads in ' in stdout
