@@ -12,7 +12,7 @@ from typing import TextIO
 from support import interrupts
 from support.console import complain, description, discard_unwritable_output, fail
 from support.sessions import at_prompt, in_session
-from support.signals import SIGPIPE, reader_has_left
+from support.signals import SIGPIPE
 
 
 def say_interrupted(_stdout: TextIO | None = None) -> None:
@@ -61,8 +61,6 @@ def explain(exc: BaseException) -> None:
             traceback.clear_frames(exc.__traceback__)
         fail('an event loop runs here: import the script, and await its supervisor(...) in a cell')
     if isinstance(exc, BrokenExecutor) and 'Traceback' not in str(exc.__cause__):
-        if reader_has_left():
-            interrupts.end(SIGPIPE)
         fail('a worker died before its work was done')
     if isinstance(exc, RuntimeError) and exc.__context__:
         exc = exc.__context__  # shutting down a pool without threads fails as well
