@@ -65,6 +65,9 @@ def end_with_parent() -> None:
 
 def quiet_processes() -> BaseContext:
     """Return a context of multiprocessing, but with the processes from above."""
+    script = sys._getframe(1).f_globals
+    if script['__name__'] == '__main__':  # a profiler runs it in no module
+        vars(sys.modules['__main__']).update(script)
     context = copy.copy(multiprocessing.get_context(start_method()))
     vars(context)['Process'] = Process
     if start_method() != 'fork':
@@ -73,10 +76,7 @@ def quiet_processes() -> BaseContext:
 
 
 def prepare_spawning() -> None:
-    """Let new processes find today's script, and start what cleans up after them.
-
-    A session may have run another script before, of which IPython and multiprocessing keep traces.
-    """
+    """Let processes find this script, not an earlier one, and start what cleans up after them."""
     main = sys.modules['__mp_main__'] = sys.modules['__main__']
     spec = vars(main).get('__spec__')
     vars(main)['__spec__'] = spec if spec and spec.origin == vars(main).get('__file__') else None

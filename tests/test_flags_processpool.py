@@ -1,7 +1,7 @@
 """The script with a pool of processes, however these are started."""
 
 import pytest
-from conftest import RunScript, StartServer
+from conftest import PATIENCE, RunScript, Server, StartServer, command, started
 from cpu_tools import METHODS, PROCESSES
 from promises import FlagsPromises, one_line
 
@@ -37,3 +37,13 @@ def test_its_processes_are_one_client(
     assert len({request['lane'] for request in requests}) == PROCESSES
     ((_, process),) = {(request['run'], request['process']) for request in requests}
     assert process
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_profiler_can_run_it_though_it_is_no_module_then(method: str, fast_server: Server) -> None:
+    python, *words = command(SCRIPT, '-s', fast_server.url, method=method)
+    with started([python, '-m', 'cProfile', *words]) as process:
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (0, '')
+    assert '\n20 downloads in ' in stdout
+    assert ' function calls ' in stdout
