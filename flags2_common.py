@@ -24,7 +24,7 @@ from tqdm.std import TqdmDefaultWriteLock  # type: ignore[attr-defined]
 import flags
 from flags import DEST_DIR, POP20_CC, save_flag
 from support import clients, files, interrupts, servers
-from support.answers import not_found
+from support.answers import missing_urls
 from support.arguments import parse, positive
 from support.console import complain, fail, plural, reason, tell
 from support.exits import is_out_of_resources, orderly_exit
@@ -85,7 +85,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
     """
     args, cc_list = process_args(default_concur_req)
     actual_req = min(args.max_req, max_concur_req, len(cc_list))
-    for earlier in (files.saved, _errors, not_found):
+    for earlier in (files.saved, _errors, missing_urls):
         earlier.clear()  # of an earlier run in a session
     t0 = time.perf_counter()
     with (
@@ -126,7 +126,7 @@ def counts_of(
 
 def counts_so_far(counted: Counter[DownloadStatus]) -> Counter[DownloadStatus]:
     """Return what is known of downloads that have ended, some before they were counted."""
-    known = {DownloadStatus.NOT_FOUND: len(not_found), DownloadStatus.ERROR: len(_errors)}
+    known = {DownloadStatus.NOT_FOUND: len(missing_urls), DownloadStatus.ERROR: len(_errors)}
     return counted | Counter(known) | Counter({DownloadStatus.OK: len(files.saved)})
 
 

@@ -94,7 +94,10 @@ def main() -> None:
         context = quiet_processes()
         jobs: SimpleQueue[int] = context.SimpleQueue()
         results: Queue[PrimeResult] = context.Queue()
-        checks = report(results, start_jobs(workers, jobs, results))
+        processes = start_jobs(workers, jobs, results)
+        checks = report(results, processes)
+        for process in processes:
+            process.kill()  # one may still be about to start
         elapsed = perf_counter() - t0
         print(f'{plural(checks, "check")} in {elapsed:.2f}s')
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import urljoin
 import httpx
 
 from support import clients
-from support.hosts import is_this_machine
+from support.hosts import is_own
 
 TIMEOUT = 2.0  # seconds for the server to tell
 NO_CHANGE = 10**9  # after that many, there are none to tell of
@@ -50,9 +51,9 @@ def requests_since(url: str, before: dict[str, Any], processes: Collection[int])
     If none of them tells its process, as our scripts do, return those of this machine that do not.
     """
     told = history(url, before['change']).get('requests', []) if before else []
-    with suppress(KeyError, TypeError):  # of a server that tells something else
+    with suppress(KeyError, TypeError, ValueError):  # of a server that tells something else
         since = [each for each in told if each['start'] >= before['now']]
-        here = [each for each in since if is_this_machine(each['client'])]
+        here = [each for each in since if is_own(ip_address(each['client']))]
         own = [each for each in since if each['process'] in processes]
         return requests_of(own or [each for each in here if each['process'] is None])
     return []

@@ -1,51 +1,67 @@
 """Which responses are believed: in time, not too large, and for a flag a whole GIF."""
 
+import re
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
-from support.console import printable
+from support.console import printable, system_error
 
 MAX_SIZE = 10_000_000  # bytes
-MAX_TIME = 10.0  # seconds from a request to the last part of its response
-GIF_SIGNATURES = (b'GIF87a', b'GIF89a')
-GIF_TRAILER, GIF_IMAGE, GIF_EXTENSION = b';,!'
-PADDING = b'\0 \t\n\r\f\v'  # which some programs leave behind a GIF
+MAX_TIME = 10.0  # seconds from the headers of a response to the end of its body
+# The last block of data is empty, then comes the trailer; padding or a comment may follow
+GIF_END = re.compile(rb'\0;[\0\s]*((!\xfe|<!--).*)?\Z', re.DOTALL)
+NO_ADDRESS = (httpx.InvalidURL, UnicodeError, OverflowError, ExceptionGroup)
 
-not_found: list[str] = []  # URLs, for the report of a run that is interrupted
-
-
-def check_progress(body: bytearray, start: float) -> None:
-    """Raise httpx.DecodingError if a body is too large, httpx.ReadTimeout if it trickles.
-
-    The request was sent at start, as of time.monotonic().
-    """
-    if len(body) > MAX_SIZE:
-        raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes')
-    if time.monotonic() - start > MAX_TIME:
-        raise httpx.ReadTimeout('')
+missing_urls: list[str] = []  # answered by 404 in this run, for the report if it is interrupted
 
 
-def with_body(response: httpx.Response, body: bytearray) -> httpx.Response:
-    """Return the response, whose body has come, with a reason that terminals can show.
+class BoundedBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a response, which raises an httpx.RequestError if it is too large or too slow."""
 
-    Nobody has asked for a packed body, and there is no telling how large it would become.
-    """
-    coding = response.headers.pop('content-encoding', '')
-    response.extensions['coding'] = coding.lower()
-    response.stream = httpx.ByteStream(bytes(body))
-    response.extensions['reason_phrase'] = printable(response.reason_phrase).encode()
-    return response
+    def __init__(self, stream: Any) -> None:
+        """Wrap the stream of a response whose headers have just come."""
+        self.stream, self.size, self.start = stream, 0, time.monotonic()
+
+    def check(self, chunk: bytes) -> bytes:
+        """Return a chunk, if it is within the bounds."""
+        self.size += len(chunk)
+        if self.size > MAX_SIZE:
+            raise httpx.DecodingError(f'more than {MAX_SIZE:,} bytes')
+        if time.monotonic() - self.start > MAX_TIME:
+            raise httpx.ReadTimeout('timed out')
+        return chunk
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the chunks of a thread's response."""
+        return map(self.check, self.stream)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the chunks of a coroutine's response."""
+        async for chunk in self.stream:
+            yield self.check(chunk)
+
+    def close(self) -> None:
+        """Release the connection of a thread."""
+        self.stream.close()
+
+    async def aclose(self) -> None:
+        """Release the connection of a coroutine."""
+        await self.stream.aclose()
 
 
-def checked(url: httpx.URL | str, response: httpx.Response) -> httpx.Response:
-    """Return a response; raise httpx.DecodingError if it should be a flag, and is none.
+def checked(url: str, response: httpx.Response) -> httpx.Response:
+    """Return the response; raise httpx.DecodingError if url is that of a flag, and this is none.
 
     A server that answers everything may send a login page instead, or an application.
     """
+    response.extensions['reason_phrase'] = printable(response.reason_phrase).encode()
     if response.status_code == httpx.codes.NOT_FOUND:
-        not_found.append(str(url))
-    is_flag = response.is_success and str(url).partition('?')[0].endswith('.gif')
+        missing_urls.append(url)
+    is_flag = response.is_success and response.is_closed and url.partition('?')[0].endswith('.gif')
     if is_flag and (flaw := flaw_of_gif(response)):
         raise httpx.DecodingError(f'not a GIF ({flaw})', request=response.request)
     return response
@@ -55,42 +71,29 @@ def flaw_of_gif(response: httpx.Response) -> str:
     """Return what a successful response is instead of a whole GIF, or '' if it is one."""
     if response.status_code != httpx.codes.OK:
         return f'{response.status_code} {response.reason_phrase}'
-    if not response.content.startswith(GIF_SIGNATURES):
-        media_type = response.headers.get('content-type', 'no type').partition(';')[0]
-        kind = response.extensions['coding'] or media_type
-        return kind if response.content else 'empty'
-    rest = rest_behind_gif(response.content)
-    if rest is None:
-        return 'cut short'
-    rest = rest.strip(PADDING)
-    return f'{len(rest)} bytes behind its end' if rest else ''
+    if not response.content:
+        return 'empty'
+    if not response.content.startswith((b'GIF87a', b'GIF89a')):
+        return str(response.headers.get('Content-Type', 'no type')).partition(';')[0]
+    return '' if GIF_END.search(response.content) else 'cut short'
 
 
-def rest_behind_gif(content: bytes) -> bytes | None:
-    """Return what follows the trailer of a GIF, or None if it has none.
+@contextmanager
+def plain_errors(url: str, variable: str) -> Iterator[None]:
+    """Context manager: let errors be httpx.RequestError, about url, in the system's words.
 
-    Its blocks are those of https://www.w3.org/Graphics/GIF/spec-gif89a.txt.
+    The words stand in the error itself, as a process cannot pass on its cause. So does the variable
+    of the environment that names a proxy, if there is one.
     """
-
-    def after_table(packed: int, place: int) -> int:
-        """Return the place behind a table of colours, if there is one."""
-        return place + (3 * 2 ** (packed % 8 + 1) if packed & 0x80 else 0)
-
-    def after_data(place: int) -> int:
-        """Return the place behind some blocks of data, the last of which is empty."""
-        while size := content[place]:
-            place += size + 1
-        return place + 1
-
     try:
-        place = after_table(content[10], 13)
-        while (kind := content[place]) != GIF_TRAILER:
-            if kind == GIF_IMAGE:
-                place = after_data(after_table(content[place + 9], place + 10) + 1)
-            elif kind == GIF_EXTENSION:
-                place = after_data(place + 2)
-            else:
-                return None
-    except IndexError:
-        return None
-    return content[place + 1 :]
+        yield
+    except (httpx.RequestError, *NO_ADDRESS, OSError) as exc:
+        error = exc.exceptions[0] if isinstance(exc, ExceptionGroup) else exc
+        words = system_error(error) or str(error).rstrip('.') or 'timed out'
+        asked = httpx.Request('GET', url)
+        if (failed := getattr(exc, 'request', asked)).url != asked.url:
+            words += f' at {failed.url}'  # where a redirect has led
+        if variable:
+            words += f' via {variable}'
+        kind = type(exc) if isinstance(exc, httpx.RequestError) else httpx.ConnectError
+        raise kind(words, request=asked) from exc

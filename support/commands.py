@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import responses
 from typing import Any, TextIO
 
 import httpx
@@ -57,8 +58,9 @@ def describe(exc: httpx.HTTPError, base_url: str) -> str:
     what, hint = reason(exc), ''
     is_remote = base_url == servers.SERVERS['REMOTE']
     if isinstance(exc, httpx.HTTPStatusError):
-        what = f'HTTP error {exc.response.status_code} - {exc.response.reason_phrase}'
-        if exc.response.status_code == httpx.codes.NOT_FOUND and not is_remote:
+        status = exc.response.status_code
+        what = f'HTTP error {status} - {responses.get(status, "of no known kind")}'
+        if status == httpx.codes.NOT_FOUND and not is_remote:
             hint = f'; {servers.NO_FLAGS}'
     elif isinstance(exc, httpx.TransportError) and is_remote and not at_prompt():
         hint = '; try -s LOCAL'

@@ -43,7 +43,9 @@ def fail(message: str) -> NoReturn:
 def reason(exc: BaseException) -> str:
     """Return one line that says what went wrong, such as "Is a directory: BR.gif"."""
     text = printable(' '.join(str(exc).split()))
-    text = system_error(exc) or text
+    words = system_error(exc)
+    if words and not text.startswith(words):  # it may say more, such as where that was
+        text = words
     if isinstance(exc, OSError):
         return f'{text}: {exc.filename}' if exc.filename else text
     return f'{text} ({type(exc).__name__})' if text else type(exc).__name__

@@ -21,23 +21,32 @@ def save(path: Path, content: bytes) -> None:
 
     The folder is made if there is none, as in a notebook where no script has run.
     """
+    remove_left_parts(path.parent)
     partial = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
+    signals.unfinished.add(partial)
     with signals.blocked():
-        signals.unfinished.add(partial)
         try:
-            path.parent.mkdir(exist_ok=True)
-            remove_left_parts(path.parent)
-            partial.write_bytes(content)
+            write(partial, content)
             with interrupts.whole():
                 partial.replace(path)
                 saved.append(path)
-        except OSError as exc:
-            exc.filename = str(path)  # not the name of the partial file
-            raise
-        finally:
+        except BaseException as exc:
             with suppress(OSError):  # it may never have existed
                 partial.unlink()
+            if isinstance(exc, OSError):
+                exc.filename = str(path)  # not the name of the partial file
+            raise
+        finally:
             signals.unfinished.discard(partial)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, and make its folder if there is none."""
+    try:
+        path.write_bytes(content)
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
 
 
 @cache

@@ -8,18 +8,11 @@ Address = IPv4Address | IPv6Address
 
 
 def localhost() -> str:
-    """Return localhost, or its address on a machine that does not know the name."""
-    try:
-        socket.getaddrinfo('localhost', None)
-    except OSError:
-        return '127.0.0.1'
-    return 'localhost'
-
-
-def is_this_machine(host: str) -> bool:
-    """Tell whether a name or address means this machine, as seen from here or from others."""
-    address = numeric_address(host)
-    return is_loopback(host) or (is_own(address) if address else host.lower() in own_names())
+    """Return localhost, or its address where the name is unknown or means another machine."""
+    with suppress(OSError):
+        if all(is_loopback(str(each[4][0])) for each in socket.getaddrinfo('localhost', None)):
+            return 'localhost'
+    return '127.0.0.1'
 
 
 def is_loopback(host: str) -> bool:
@@ -46,9 +39,8 @@ def own_names() -> set[str]:
 
 def numeric_address(host: str) -> Address | None:
     """Return the address that is written as 127.0.0.1, 127.1 or ::1; None for a name."""
-    try:
+    with suppress(OSError, UnicodeError):
         found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return None
-    address = ip_address(found[0][4][0])
-    return getattr(address, 'ipv4_mapped', None) or address
+        address = ip_address(found[0][4][0])
+        return getattr(address, 'ipv4_mapped', None) or address
+    return None

@@ -53,25 +53,33 @@ class Run:
         self.outer_loop = running_loop()
 
     def handle(self, number: int, _frame: object) -> None:
-        """Handle a signal: the first one stops the run, and starts the clock."""
-        if os.getpid() != self.process:
-            os._exit(128 + number)  # a process that was just forked
-        if _is_over:
-            signals.die(number)
-        if number == SIGPIPE:  # otherwise a write to the socket raises BrokenPipeError
-            if signals.reader_has_left() and not self.stop_signal:
+        """Handle a signal, in this process or in one that is forked."""
+        is_own = os.getpid() == self.process
+        if number == SIGPIPE:  # a write raises BrokenPipeError, unless the process ends first
+            if is_own and signals.reader_has_left() and not self.stop_signal:
                 end(SIGPIPE)
+        elif not is_own:
+            os._exit(128 + number)
+        elif signals.is_blocked(number):  # another thread has got it
+            signal.pthread_kill(threading.get_ident(), number)  # this one does so later
+        elif _is_over:
+            end(number)
         elif in_session() or not self.stop_signal:
-            self.stop_signal = number
-            if not in_session():
-                warnings.simplefilter('ignore')  # what is left undone is no news
-                try:
-                    _thread.start_new_thread(self.keep_time, ())
-                except (MemoryError, RuntimeError):  # no more threads
-                    self.keep_time()
-            signals.end_children(self.others)  # one just started may need what is deleted next
-            if not self.has_reported:
-                self.interrupt()
+            self.stop(number)
+
+    def stop(self, number: int) -> None:
+        """Stop the run, and start the clock unless a session goes on."""
+        self.stop_signal = number
+        if not in_session():
+            warnings.simplefilter('ignore')  # what is left undone is no news
+            threading.excepthook = sys.unraisablehook = id  # which says nothing
+            try:
+                _thread.start_new_thread(self.keep_time, ())
+            except (MemoryError, RuntimeError):  # no more threads
+                self.keep_time()
+        signals.end_children(self.others)  # one just started may need what is deleted next
+        if not self.has_reported:
+            self.interrupt()
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt, or cancel the tasks of an event loop, which that would break."""
@@ -155,20 +163,20 @@ def end_stopped_script() -> None:
 
 
 def end(number: int) -> NoReturn:
-    """End the processes that this one has started, then let this one die of a signal.
+    """Let this process die of a signal, and those that it has started before it.
 
     The main thread, which alone can do that, is told to. If it does not react, the process exits.
     """
     global _is_over
-    sys.stderr = io.StringIO()  # what threads raise that lose their processes is no news
-    signals.end_children(set())
-    if util := sys.modules.get('multiprocessing.util'):
-        with suppress(Exception):
-            util._run_finalizers(0)  # otherwise semaphores leak
-    if threading.current_thread() is threading.main_thread() or sys.platform == 'win32':
-        signals.die(number)
     _is_over = True
-    for _ in range(20):  # a signal is missed that comes just before a wait for a lock
+    if threading.current_thread() is threading.main_thread():
+        sys.stderr = io.StringIO()  # what threads raise that lose their processes is no news
+        signals.end_children(set())
+        if util := sys.modules.get('multiprocessing.util'):
+            with suppress(Exception):
+                util._run_finalizers(0)  # otherwise semaphores leak
+        signals.die(number)
+    for _ in range(100 if sys.platform != 'win32' else 0):
         time.sleep(0.01)
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     os._exit(128 + number)

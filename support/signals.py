@@ -29,6 +29,11 @@ def blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
+def is_blocked(number: int) -> bool:
+    """Tell whether the calling thread puts off a signal."""
+    return sys.platform != 'win32' and number in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 def reader_has_left() -> bool:
     """Tell whether SIGPIPE comes from standard output, not from a socket."""
     if sys.platform == 'win32':  # which has no SIGPIPE

@@ -48,6 +48,11 @@ def test_default_site_is_that_of_the_book() -> None:
     assert Path('downloaded') == flags.DEST_DIR
 
 
+def test_folder_is_made_where_no_script_has_run() -> None:
+    flags.save_flag(GIF, 'BR.gif')
+    assert flag_files() == ['BR.gif']
+
+
 def test_flags_are_downloaded_one_by_one_in_alphabetical_order(
     run_script: RunScript, start_server: StartServer
 ) -> None:
