@@ -1,9 +1,7 @@
 """The script with a pool of processes, however these are started."""
 
-import sys
-
 import pytest
-from conftest import PATIENCE, ROOT, RunScript, Server, StartServer, started
+from conftest import PATIENCE, RunScript, Server, StartServer, command, started
 from cpu_tools import METHODS, PROCESSES
 from promises import FlagsPromises, one_line
 
@@ -41,9 +39,11 @@ def test_its_processes_are_one_client(
     assert process
 
 
-def test_profiler_can_run_it(fast_server: Server) -> None:
-    args = [sys.executable, '-m', 'cProfile', str(ROOT / 'flags_processpool.py')]
-    with started([*args, '-s', fast_server.url]) as process:
+@pytest.mark.parametrize('method', METHODS)
+def test_profiler_can_run_it_though_it_is_no_module_then(method: str, fast_server: Server) -> None:
+    python, *words = command(SCRIPT, '-s', fast_server.url, method=method)
+    with started([python, '-m', 'cProfile', *words]) as process:
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (0, '')
     assert '\n20 downloads in ' in stdout
+    assert ' function calls ' in stdout

@@ -295,6 +295,8 @@ def test_main_that_is_called_in_a_cell_reads_no_command_line(
     assert (second.error, counts(second.text)) == ('', {'downloaded': 20})
     assert kernel.run("len(flags.get_flag('BR')) > 1000").text == 'True'
     assert {each['agent'] for each in fast_server.first_requests(41)} == {'Python session'}
+    third = kernel.run('import flags_processpool; flags.main(flags_processpool.download_many)')
+    assert (third.error, '\n20 downloads in ' in third.text) == ('', True)
     kernel.run("flags.BASE_URL = 'http://127.0.0.1:1/flags'")
     refused = kernel.run('flags.main(flags.download_many)')
     assert (refused.error, 'Python session: Connection refused' in refused.text) == ('', True)
