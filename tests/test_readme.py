@@ -111,7 +111,7 @@ def without_slow_numbers(shown: str) -> str:
 @needs_posix
 @pytest.mark.parametrize(('command', 'shown'), SESSIONS, ids=[command for command, _ in SESSIONS])
 def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) -> None:
-    """Have all labels stand for a port on which nothing listens."""
+    """Have all labels stand for a port on which nothing listens, and servers answer sooner."""
     if 'curl' in command and not shutil.which('curl'):
         pytest.skip('curl is missing')
     if 'trio' in command:
@@ -119,6 +119,7 @@ def test_command_prints_what_is_shown(command: str, shown: str, free_port: int) 
     folder = project_copy(with_flags=True)
     for port in (8000, 8001, 8002):
         altered_copy('support/servers.py', f'localhost:{port}', f'localhost:{free_port}', folder)
+    altered_copy('slow_server.py', 'MAX_DELAY = 5.0', 'MAX_DELAY = 1.0', folder)
     for name, text in VARIANTS:
         (folder / name).write_text(text, 'utf-8')
     if 'proc' in command or 'primes' in command:
