@@ -68,12 +68,19 @@ def test_lanes_are_workers_and_bars_are_numbers(work: tuple[str, Path]) -> None:
 
 
 def test_slow_number_holds_up_results_of_map_but_not_of_queues(work: tuple[str, Path]) -> None:
-    """It comes second in map, and last but one with processes made by hand."""
+    """It comes second in map, and last but one with processes made by hand.
+
+    On a busy machine, the second process of a pool may start when the first has done it all.
+    """
     for label, run in page_runs(work[1]).items():
         (end,) = (each['end'] for each in run['requests'] if is_call_of(SLOW, each))
         held = [each for each in run['requests'] if each['kind'] == 'held']
         waiting = {int(each['code']) for each in held if each['end'] >= end}
-        assert ({2, 4} <= waiting) == (label in ('process', 'thread', 'interpreter'))
+        calls = [each for each in run['requests'] if not each['kind']]
+        ready = {int(each['code']) for each in calls if each['end'] < end - 0.05} & {2, 4}
+        is_map = label in ('process', 'thread', 'interpreter')
+        assert waiting & {2, 4} == (ready if is_map else set())
+        assert ready == {2, 4} or label in ('serial', 'process')
 
 
 def is_call_of(number: int, request: dict[str, Any]) -> bool:
