@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from comparing.printed import time_of  # noqa: E402
 from comparing.report import MEGABYTE  # noqa: E402
-from comparing.runs import psutil, run_command  # noqa: E402
+from comparing.runs import MEASURES_MEMORY, run_command  # noqa: E402
 from support import servers  # noqa: E402
 from support.arguments import positive  # noqa: E402
 
@@ -95,7 +95,7 @@ def main() -> None:
     args = parser.parse_args()
     with servers.private_server('--max-delay=0') as url:
         compare_all(url, args.codes, args.rounds)
-        if psutil:
+        if MEASURES_MEMORY:
             memory(url, args.codes)
 
 
