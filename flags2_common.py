@@ -90,7 +90,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         earlier.clear()  # a session may have run a script before
     t0 = time.perf_counter()
     with (
-        orderly_exit(lambda stdout: report_in_time(cc_list, t0, stdout)),
+        orderly_exit(lambda stdout: report_in_time(cc_list, t0, args.verbose, stdout)),
         servers.running(args.server) as base_url,
         changed(tqdm, monitor_interval=0),  # the bar needs no thread
         changed(tqdm, _lock=getattr(tqdm, '_lock', None) or BarLock()),
@@ -142,10 +142,12 @@ def exit_unless_complete(
         fail(f'no flags at {base_url}: {servers.NO_FLAGS}')
 
 
-def report_in_time(cc_list: list[str], start_time: float, stdout: TextIO) -> None:
+def report_in_time(cc_list: list[str], start_time: float, verbose: bool, stdout: TextIO) -> None:
     """Print the report of a download_many that does not return in time after a signal."""
     if list(getattr(tqdm, '_instances', [])):
         tell('')  # ends the line of the bar
+    if _errors and not verbose:
+        complain(_errors[0])
     final_report(cc_list, counts_so_far(Counter()), start_time, stdout)
 
 

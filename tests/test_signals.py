@@ -216,6 +216,9 @@ def test_report_after_ctrl_c_counts_each_answer_once(
         ending = ending_of(process)
     assert re.search(r' 9/20 \[.*it/s\]\n', ending.stderr)  # nothing stands behind the bar
     assert counts(ending.stdout) == {'downloaded': 4, 'found': 3, 'error': 2, 'cancelled': 11}
+    assert [line.partition(' - ')[0][-14:] for line in complaints(ending.stderr)] == [
+        'HTTP error 500'
+    ]
 
 
 SIGNAL_WHILE_A_LOOP_IS_MADE = """
