@@ -11,6 +11,7 @@ from typing import Any
 
 from comparing.printed import RunError, content, count_errors, last_words, time_of
 from comparing.spans import NO_CHANGE, Span, calls_of, history, requests_since
+from support import interrupts
 
 try:
     import psutil  # type: ignore[import-untyped]
@@ -115,19 +116,18 @@ def run_command(
 
 
 def watch(process: subprocess.Popen[bytes]) -> tuple[int, set[int]]:
-    """Wait until a process ends; return its peak memory in bytes, and its family of processes.
-
-    To find that family takes milliseconds on a machine with many processes, so do it rarely.
-    """
+    """Wait until a process ends; return its peak memory in bytes, and its family of processes."""
     peak, seen, known, next_search = 0, {process.pid}, [], 0.0
     while process.poll() is None:
-        if time.monotonic() >= next_search:
+        if time.monotonic() >= next_search:  # rarely: it takes milliseconds on a busy machine
             before = time.process_time()
             known = family(process.pid)
             seen |= {each.pid for each in known}
             next_search = time.monotonic() + RARELY * (time.process_time() - before)
         peak = max(peak, sum(map(resident, known)))
         time.sleep(PERIOD)
+        if interrupts.run.stop_signal:  # Python ignores what is raised in a callback
+            raise KeyboardInterrupt
     return peak, seen
 
 
