@@ -102,11 +102,7 @@ def main(download_many: Downloader, default_concur_req: int, max_concur_req: int
         initial_report(cc_list, actual_req, args.server, base_url)
         counter = counts_of(download_many, cc_list, base_url, args.verbose, actual_req)
         with interrupts.run.reporting():
-            if counter.total() < len(cc_list):
-                counter = counts_so_far(counter)
-            if _errors and not args.verbose:
-                complain(_errors[0])
-            final_report(cc_list, counter, t0)
+            counter = report(cc_list, counter, t0, args.verbose)
         if not interrupts.run.stop_signal:
             exit_unless_complete(cc_list, counter, base_url)
 
@@ -123,6 +119,22 @@ def counts_of(
         shortage = description(exc)
     complain(shortage)  # below the bar, which ends with the exception
     return Counter()
+
+
+def report(
+    cc_list: list[str],
+    counter: Counter[DownloadStatus],
+    start_time: float,
+    verbose: bool,
+    stdout: TextIO | None = None,
+) -> Counter[DownloadStatus]:
+    """Print the first error, unless lines have shown it, and the report; return all counts."""
+    if counter.total() < len(cc_list):
+        counter = counts_so_far(counter)
+    if _errors and not verbose:
+        complain(_errors[0])
+    final_report(cc_list, counter, start_time, stdout)
+    return counter
 
 
 def counts_so_far(counted: Counter[DownloadStatus]) -> Counter[DownloadStatus]:
@@ -146,9 +158,7 @@ def report_in_time(cc_list: list[str], start_time: float, verbose: bool, stdout:
     """Print the report of a download_many that does not return in time after a signal."""
     if list(getattr(tqdm, '_instances', [])):
         tell('')  # ends the line of the bar
-    if _errors and not verbose:
-        complain(_errors[0])
-    final_report(cc_list, counts_so_far(Counter()), start_time, stdout)
+    report(cc_list, Counter(), start_time, verbose, stdout)
 
 
 def make_dest_dir() -> None:

@@ -19,12 +19,12 @@ from support.sessions import at_prompt, changed
 
 @contextmanager
 def command_line(script: dict[str, Any]) -> Iterator[None]:
-    """Context manager: set a script's BASE_URL to what -s says; tell errors in one line.
+    """Context manager: set a script's BASE_URL to what -s says; report errors on one line.
 
     A listing may have imported that name, and new processes find it in the environment.
     """
-    description = (sys.modules['__main__'].__doc__ or '').partition('\n')[0]
-    parser = argparse.ArgumentParser(description=description)
+    title = (sys.modules['__main__'].__doc__ or '').partition('\n')[0]
+    parser = argparse.ArgumentParser(description=title)
     servers.add_server_option(parser, script['BASE_URL'])
     server = parse(parser).server
     with (

@@ -42,12 +42,7 @@ class Process(multiprocessing.Process):
             if sys.platform != 'win32':
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             super().run()
-        except (
-            EOFError,
-            MemoryError,
-            OSError,
-            RuntimeError,
-        ):  # the parent is gone, or no thread can start
+        except (EOFError, MemoryError, OSError, RuntimeError):  # no parent, or out of threads
             sys.exit(1)  # the parent reports it
         finally:
             discard_unwritable_output()
