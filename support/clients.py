@@ -40,8 +40,9 @@ _worker = threading.local()  # what a thread keeps: its client, and what that wa
 def get(url: str, **options: Any) -> httpx.Response:
     """Return what httpx.get does, but on a connection that the calling thread keeps."""
     interrupts.check()
-    client = own_client(origin(url))
-    with plain_errors(url, settings(origin(url))[1]):
+    server = origin(url)
+    client = own_client(server)
+    with plain_errors(url, settings(server)[1]):
         with suppress(*BROKEN):
             return checked(url, client.get(url, **options))
         return checked(url, client.get(url, **options))
@@ -69,8 +70,8 @@ class AsyncClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
         """Send a request by a client that is idle, or by a new one."""
-        url = str(request.url)
-        idle, (options, variable) = self.idle[origin(url)], settings(origin(url))
+        server = origin(url := str(request.url))
+        idle, (options, variable) = self.idle[server], settings(server)
         client = idle.pop() if idle else httpx.AsyncClient(**options | self.own_options)
         try:
             with plain_errors(url, variable):
